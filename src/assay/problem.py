@@ -1,0 +1,128 @@
+"""The declared problem. `problem.yaml`, the command line's flags and keyword arguments are three spellings of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from assay.contract import Kind
+from assay.errors import ProblemError, nearest
+
+_SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|sec|m|min|h|d)?\s*$")
+_UNIT_S = {"ms": 0.001, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, None: 1}
+
+
+def seconds(span: float | str) -> float:
+    """A span of time in seconds; a bare number is seconds already.
+
+    >>> seconds("5m"), seconds("1.5h"), seconds(90)
+    (300.0, 5400.0, 90.0)
+    """
+    if isinstance(span, int | float) and not isinstance(span, bool):
+        return float(span)
+    match = _SPAN.match(str(span))
+    if not match:
+        raise ValueError(f"{span!r} is not a span of time; write it like 90, 60s, 5m or 2h")
+    return float(match[1]) * _UNIT_S[match[2]]
+
+
+def _listed(value: Any) -> Any:
+    """One name, names with commas, or a list of names: always a list."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return list(value)
+
+
+Span = Annotated[float, BeforeValidator(seconds)]
+Names = Annotated[list[str], BeforeValidator(_listed)]
+
+
+class Problem(BaseModel):
+    """This data, that target, so much time. Unsaid fields are inferred, and the report says what was inferred.
+
+    `options` holds what only one paradigm understands; it checks them itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    data: Any = Field(description="a file, a glob, a folder, an environment's id, or a frame in memory")
+    target: Names = Field(default=[], description="the column or columns to predict")
+    task: str | None = Field(default=None, description="binary, multiclass, regression, multilabel, ... ; inferred")
+    name: str | None = Field(default=None, description="what the model is registered as; from the data's name")
+    budget_s: Span = Field(default=60.0, gt=0, description="wall-clock time for the whole run, like 60, 5m, 2h")
+    trials: int | None = Field(default=None, ge=1, description="stop after so many recipes instead of by time")
+    metric: str | None = Field(default=None, description="the metric that decides; chosen by the data")
+    recipes: Names = Field(default=[], description="only these recipes; all that fit")
+    types: dict[str, Kind] = Field(default={}, description="column -> kind, where the inferred kind is wrong")
+    drop: Names = Field(default=[], description="columns to leave out")
+    group: str | None = Field(default=None, description="the column whose values must not be split up: customer, patient")
+    time: str | None = Field(default=None, description="the column of time: the test part is the latest")
+    positive: str | None = Field(default=None, description="the class looked for, of two; the rarer one")
+    sensitive: Names = Field(default=[], description="columns by which the errors are shown apart")
+    test: float = Field(default=0.2, gt=0, lt=0.9, description="the share of cases locked away as the test part")
+    folds: int | None = Field(default=None, ge=1, le=20, description="folds of the race; by the number of cases")
+    workers: int | None = Field(default=None, ge=1, description="processes of the race; by the number of cores")
+    seed: int = Field(default=0, ge=0)
+    allow_leaks: bool = Field(default=False, description="go on although a check is sure of a leak")
+    options: dict[str, Any] = Field(default={}, description="what only this paradigm understands")
+
+    @field_validator("positive", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return None if value is None else str(value)
+
+    def declared(self) -> dict[str, Any]:
+        """What was said, as JSON can hold it: a frame in memory becomes a word for it."""
+        said = self.model_dump(exclude={"data"}, exclude_defaults=True)
+        data = str(self.data) if isinstance(self.data, str | Path) else f"<{type(self.data).__module__.split('.')[0]} frame>"
+        return {"data": data, **said}
+
+
+def problem(source: Any = None, /, **said: Any) -> Problem:
+    """A Problem from keywords, or from a `problem.yaml` that the keywords overrule.
+
+    Raises ProblemError with one sentence a mistake."""
+    if isinstance(source, Problem):
+        return Problem(**{**source.model_dump(), "data": source.data, **said}) if said else source
+    if isinstance(source, str | Path) and str(source).endswith((".yaml", ".yml")):
+        said = {**_from_yaml(Path(source)), **said}
+    elif source is not None:
+        said["data"] = source
+    if "budget" in said:
+        said["budget_s"] = said.pop("budget")
+    if "data" not in said:
+        raise ProblemError("no data was named. Say which file, folder or environment: assay train churn.csv --target churn")
+    try:
+        return Problem(**said)
+    except ValidationError as wrong:
+        raise ProblemError("; ".join(_sentence(e) for e in wrong.errors())) from None
+
+
+def _from_yaml(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ProblemError(f"{path}: there is no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as wrong:
+        raise ProblemError(f"{path} is not readable YAML: {' '.join(str(wrong).split())}") from None
+    if not isinstance(said, dict):
+        raise ProblemError(f"{path}: wanted a mapping such as 'data: churn.csv', got {type(said).__name__}")
+    data = said.get("data")
+    if isinstance(data, str) and not Path(data).is_absolute() and (path.parent / data).exists():
+        said["data"] = str(path.parent / data)
+    return said
+
+
+def _sentence(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"a problem has no setting {where!r}. {nearest(where, [*Problem.model_fields, 'budget'])}"
+    return f"{where}: got {error['input']!r}; {error['msg'].removeprefix('Value error, ')}"
+
+

@@ -1,0 +1,102 @@
+"""Split plans: which case plays which part. A plan is data: made once from a seed, saved, never recomputed.
+
+A role is an integer: -1 is the locked test part, 0 to k-1 the fold that holds the case out. With one
+fold, role 0 is the holdout and role 1 is always fitted on; so the cases a fold fits on are those of
+the training part whose role is another number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from assay.contract import Array, Split
+from assay.errors import ProblemError
+
+TEST_ROLE = -1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """roles (n,): the role of each case, in the order of the data. `why` says how it was made, in a sentence."""
+
+    roles: Array
+    folds: int
+    method: str
+    why: str
+
+    def rows(self, split: Split) -> Array:
+        """Positions (m,) of the cases meant, ascending."""
+        if split.part == "test":
+            return np.flatnonzero(self.roles == TEST_ROLE)
+        if split.part == "train":
+            return np.flatnonzero(self.roles != TEST_ROLE)
+        if split.fold is None or not 0 <= split.fold < self.folds:
+            raise ProblemError(f"asked for {split}, but the plan has folds 0 to {self.folds - 1}")
+        held = self.roles == split.fold
+        return np.flatnonzero(held if split.part == "held" else ~held & (self.roles != TEST_ROLE))
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "method": self.method, "why": self.why, "folds": self.folds,
+            "train": int((self.roles != TEST_ROLE).sum()), "test": int((self.roles == TEST_ROLE).sum()),
+        }
+
+
+def random_plan(n: int, *, test: float, folds: int, seed: int, strata: Array | None = None) -> Plan:
+    """Cases at random, each stratum spread evenly over the parts. strata (n,) of integers or None."""
+    rng = np.random.default_rng(seed)
+    strata = np.zeros(n, dtype=np.int64) if strata is None else np.asarray(strata)
+    position = _spread(strata, rng)
+    roles = _roles(position, test=test, folds=folds)
+    kind = "stratified" if strata.any() else "random"
+    why = "each class is spread evenly over the parts" if kind == "stratified" else "rows are taken to be independent"
+    return Plan(roles, folds, kind, why)
+
+
+def group_plan(groups: Array, *, test: float, folds: int, seed: int, name: str) -> Plan:
+    """Whole groups go to one part. groups (n,) of any hashable kind; the shares are of cases, kept as nearly as groups allow."""
+    rng = np.random.default_rng(seed)
+    _, code, size = np.unique(groups, return_inverse=True, return_counts=True)
+    if len(size) < folds + 2:
+        raise ProblemError(f"{name!r} has {len(size)} distinct values; a split by group into a test part and {max(folds, 2)} "
+                           f"folds wants at least {max(folds, 2) + 1}. Drop --group or lower --folds.")
+    order = rng.permutation(len(size))
+    middle = np.empty(len(size))
+    middle[order] = (np.cumsum(size[order]) - size[order] / 2) / len(code)
+    roles = _roles(middle, test=test, folds=folds)[code]
+    return Plan(roles, folds, "group", f"all rows of one {name!r} stay on one side")
+
+
+def time_plan(moments: Array, *, test: float, folds: int, name: str) -> Plan:
+    """The latest cases are the test part; the one fold holds out the latest of the rest. moments (n,), sortable."""
+    n = len(moments)
+    cut_test = np.sort(moments)[min(n - 1, int(np.floor(n * (1 - test))))]
+    cut_held = np.sort(moments[moments < cut_test])
+    if len(cut_held) < 2:
+        raise ProblemError(f"{name!r} has too few distinct moments to cut a test part by time. Drop --time.")
+    cut = cut_held[int(np.floor(len(cut_held) * 0.8))]
+    roles = np.where(moments >= cut_test, TEST_ROLE, np.where(moments >= cut, 0, 1))
+    return Plan(roles, 1, "time", f"the latest {test:.0%} by {name!r} are the test part, and the race is judged on the latest before them")
+
+
+def _spread(strata: Array, rng: np.random.Generator) -> Array:
+    """A number in (0, 1) for each case, evenly spaced within its stratum, in random order."""
+    n = len(strata)
+    order = rng.permutation(n)
+    by_stratum = order[np.argsort(strata[order], kind="stable")]
+    _, start, size = np.unique(strata[by_stratum], return_index=True, return_counts=True)
+    rank = np.arange(n) - np.repeat(start, size)
+    shift = np.repeat(rng.random(len(size)), size)          # else small strata would all begin in the test part
+    position = np.empty(n)
+    position[by_stratum] = ((rank + shift) / np.repeat(size, size)) % 1.0
+    return position
+
+
+def _roles(position: Array, *, test: float, folds: int) -> Array:
+    """Positions in (0, 1) to roles: the first share is the test part, the rest is cut into folds."""
+    share = (position - test) / (1 - test)
+    roles = np.floor(share * folds) if folds > 1 else np.where(share < 0.2, 0, 1)
+    return np.where(share < 0, TEST_ROLE, np.clip(roles, 0, max(folds - 1, 1))).astype(np.int64)
