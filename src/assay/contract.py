@@ -132,10 +132,13 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Which cases are meant: all of a part, or what a fold fits on, or what it holds out."""
+    """Which cases are meant: all of a part, or what a fold fits on, or what it holds out.
+
+    `share` below 1 is a fixed random part of them, nested: a smaller share is within a larger (learning curves)."""
 
     part: Literal["train", "test", "fit", "held"]
     fold: int | None = None
+    share: float = 1.0
 
     def __str__(self) -> str:
         return self.part if self.fold is None else f"{self.part} {self.fold}"

@@ -41,7 +41,7 @@ class ProblemError(UserError):
     """The declared problem contradicts itself or the data."""
 
 
-class UnknownName(UserError):
+class UnknownName(UserError):  # noqa: N818 - reads as what went wrong
     """A name nobody registered."""
 
 

@@ -59,7 +59,7 @@ class Problem(BaseModel):
     recipes: Names = Field(default=[], description="only these recipes; all that fit")
     types: dict[str, Kind] = Field(default={}, description="column -> kind, where the inferred kind is wrong")
     drop: Names = Field(default=[], description="columns to leave out")
-    group: str | None = Field(default=None, description="the column whose values must not be split up: customer, patient")
+    group: str | None = Field(default=None, description="the column whose rows must stay together: customer, patient")
     time: str | None = Field(default=None, description="the column of time: the test part is the latest")
     positive: str | None = Field(default=None, description="the class looked for, of two; the rarer one")
     sensitive: Names = Field(default=[], description="columns by which the errors are shown apart")
@@ -78,7 +78,8 @@ class Problem(BaseModel):
     def declared(self) -> dict[str, Any]:
         """What was said, as JSON can hold it: a frame in memory becomes a word for it."""
         said = self.model_dump(exclude={"data"}, exclude_defaults=True)
-        data = str(self.data) if isinstance(self.data, str | Path) else f"<{type(self.data).__module__.split('.')[0]} frame>"
+        named = isinstance(self.data, str | Path)
+        data = str(self.data) if named else f"<{type(self.data).__module__.split('.')[0]} frame>"
         return {"data": data, **said}
 
 
@@ -95,7 +96,7 @@ def problem(source: Any = None, /, **said: Any) -> Problem:
     if "budget" in said:
         said["budget_s"] = said.pop("budget")
     if "data" not in said:
-        raise ProblemError("no data was named. Say which file, folder or environment: assay train churn.csv --target churn")
+        raise ProblemError("no data was named. Say which file, folder or environment, as in: assay train churn.csv")
     try:
         return Problem(**said)
     except ValidationError as wrong:

@@ -29,14 +29,20 @@ class Plan:
 
     def rows(self, split: Split) -> Array:
         """Positions (m,) of the cases meant, ascending."""
-        if split.part == "test":
-            return np.flatnonzero(self.roles == TEST_ROLE)
-        if split.part == "train":
-            return np.flatnonzero(self.roles != TEST_ROLE)
+        rows = np.flatnonzero(self._meant(split))
+        if split.share >= 1:
+            return rows
+        kept = np.random.default_rng(len(self.roles)).random(len(self.roles))[rows] < split.share
+        return rows[kept]
+
+    def _meant(self, split: Split) -> Array:
+        training: Array = self.roles != TEST_ROLE
+        if split.part in ("train", "test"):
+            return training if split.part == "train" else np.logical_not(training)
         if split.fold is None or not 0 <= split.fold < self.folds:
             raise ProblemError(f"asked for {split}, but the plan has folds 0 to {self.folds - 1}")
-        held = self.roles == split.fold
-        return np.flatnonzero(held if split.part == "held" else ~held & (self.roles != TEST_ROLE))
+        held: Array = self.roles == split.fold
+        return held if split.part == "held" else np.logical_and(~held, training)
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -57,12 +63,14 @@ def random_plan(n: int, *, test: float, folds: int, seed: int, strata: Array | N
 
 
 def group_plan(groups: Array, *, test: float, folds: int, seed: int, name: str) -> Plan:
-    """Whole groups go to one part. groups (n,) of any hashable kind; the shares are of cases, kept as nearly as groups allow."""
+    """Whole groups go to one part. groups (n,), sortable; the shares are of cases, kept as nearly as groups allow."""
     rng = np.random.default_rng(seed)
     _, code, size = np.unique(groups, return_inverse=True, return_counts=True)
     if len(size) < folds + 2:
-        raise ProblemError(f"{name!r} has {len(size)} distinct values; a split by group into a test part and {max(folds, 2)} "
-                           f"folds wants at least {max(folds, 2) + 1}. Drop --group or lower --folds.")
+        raise ProblemError(
+            f"{name!r} has {len(size)} distinct values; a split by group into a test part and {max(folds, 2)} folds "
+            f"wants at least {max(folds, 2) + 1}. Drop --group or lower --folds."
+        )
     order = rng.permutation(len(size))
     middle = np.empty(len(size))
     middle[order] = (np.cumsum(size[order]) - size[order] / 2) / len(code)
@@ -70,7 +78,7 @@ def group_plan(groups: Array, *, test: float, folds: int, seed: int, name: str) 
     return Plan(roles, folds, "group", f"all rows of one {name!r} stay on one side")
 
 
-def time_plan(moments: Array, *, test: float, folds: int, name: str) -> Plan:
+def time_plan(moments: Array, *, test: float, name: str) -> Plan:
     """The latest cases are the test part; the one fold holds out the latest of the rest. moments (n,), sortable."""
     n = len(moments)
     cut_test = np.sort(moments)[min(n - 1, int(np.floor(n * (1 - test))))]
@@ -79,7 +87,8 @@ def time_plan(moments: Array, *, test: float, folds: int, name: str) -> Plan:
         raise ProblemError(f"{name!r} has too few distinct moments to cut a test part by time. Drop --time.")
     cut = cut_held[int(np.floor(len(cut_held) * 0.8))]
     roles = np.where(moments >= cut_test, TEST_ROLE, np.where(moments >= cut, 0, 1))
-    return Plan(roles, 1, "time", f"the latest {test:.0%} by {name!r} are the test part, and the race is judged on the latest before them")
+    why = f"the latest {test:.0%} by {name!r} are the test part; the race is judged on the latest before them"
+    return Plan(roles, 1, "time", why)
 
 
 def _spread(strata: Array, rng: np.random.Generator) -> Array:

@@ -81,8 +81,9 @@ LEARNERS: dict[str, str] = {
 
 def softmax(raw_NK: Array) -> Array:
     """Rows to probabilities: exp(r) over the sum of its row, (N, K) float64."""
-    shifted = np.exp(raw_NK - raw_NK.max(axis=1, keepdims=True))
-    return shifted / shifted.sum(axis=1, keepdims=True)
+    shifted: Array = np.exp(raw_NK - raw_NK.max(axis=1, keepdims=True))
+    total: Array = shifted.sum(axis=1, keepdims=True)
+    return np.divide(shifted, total)
 
 
 def sigmoid(raw: Array) -> Array:
