@@ -31,6 +31,7 @@ class Lesson:
     weight   float64 (n,), mean one, or None
     k        classes, labels, or 1 for regression
     categorical  positions of columns of X that hold codes (codes encoding only)
+    metric   the name of the metric that decides
     X_val, y_val, weight_val  rows for early stopping, disjoint from X; None unless the recipe sets `early_stops`
     """
 
@@ -40,6 +41,7 @@ class Lesson:
     k: int
     weight: Array | None = None
     categorical: tuple[int, ...] = ()
+    metric: str = ""
     X_val: Array | None = None
     y_val: Array | None = None
     weight_val: Array | None = None
