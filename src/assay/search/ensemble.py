@@ -1,0 +1,111 @@
+"""Several models answering as one, and how their weights are chosen without fooling oneself.
+
+Greedy selection with replacement on out-of-fold outcomes (Caruana et al. 2004, "Ensemble selection from
+libraries of models"), judged on cases that did not choose the weights, kept only if it is better than
+the best single recipe by more than noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import polars as pl
+
+from assay import registry
+from assay.contract import Array, Blends, Metric, Model, Signature, Table
+from assay.files import read_json, write_json
+from assay.stats.paired import Difference, compare
+from assay.store.package import load_parts, save_parts
+
+STEPS = 25
+"""Greedy steps: published experience finds no gain beyond (AutoGluon-Tabular, arXiv 2003.06505)."""
+
+
+@dataclass(frozen=True)
+class Blend:
+    """A model made of models: the weighted mean of their answers, as their paradigm blends them."""
+
+    loader: ClassVar[str] = "blend"
+
+    models: tuple[Model, ...]
+    weights: tuple[float, ...]
+    paradigm: str
+
+    @property
+    def signature(self) -> Signature:
+        return self.models[0].signature
+
+    def predict(self, batch: Table, /) -> Table:
+        paradigm: Blends = registry.load("assay.paradigms", self.paradigm)
+        return paradigm.blend([m.predict(batch) for m in self.models], self.weights)
+
+    def save(self, folder: Path, /) -> None:
+        write_json(folder / "blend.json", {"paradigm": self.paradigm, "weights": self.weights})
+        for i, model in enumerate(self.models):
+            save_parts(model, folder / f"part-{i:02d}")
+
+
+def load_blend(folder: Path) -> Blend:
+    said = read_json(folder / "blend.json")
+    weights = tuple(float(w) for w in said["weights"])
+    models = tuple(load_parts(folder / f"part-{i:02d}") for i in range(len(weights)))
+    return Blend(models, weights, str(said["paradigm"]))
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Weights chosen on all out-of-fold cases; `outcomes` are honest: each case answered by weights it did not choose."""
+
+    weights: Mapping[str, float]
+    outcomes: Table
+    gain: Difference                            # the mixture against the best single recipe, on the same cases
+
+
+def mix(
+    outcomes: Mapping[str, Table], best: str, folds: Array, *, metric: Metric, blends: Blends, seed: int
+) -> Mixture | None:
+    """The greedy mixture of several recipes' out-of-fold outcomes, or None where nothing but `best` was chosen.
+
+    outcomes: recipe -> table of the same n cases in the same order. folds (n,): the fold of each case; with a
+    single fold the cases are halved at random. Cost: about STEPS x recipes x (folds + 1) evaluations of the metric."""
+    parts = folds if len(np.unique(folds)) > 1 else np.random.default_rng(seed).integers(0, 2, len(folds))
+    weights = _greedy(outcomes, best, metric, blends)
+    if set(weights) == {best}:
+        return None
+    honest, order = [], []
+    for part in np.unique(parts):
+        held, others = np.flatnonzero(parts == part), np.flatnonzero(parts != part)
+        chosen = _greedy({n: t[others] for n, t in outcomes.items()}, best, metric, blends)
+        honest.append(blends.blend([outcomes[n][held] for n in chosen], list(chosen.values())))
+        order.append(held)
+    blended = pl.concat(honest)[np.argsort(np.concatenate(order))]
+    return Mixture(weights, blended, compare(metric, blended, outcomes[best], seed=seed))
+
+
+def _greedy(outcomes: Mapping[str, Table], best: str, metric: Metric, blends: Blends) -> dict[str, float]:
+    """Weights that sum to one; starts from `best`, adds what helps most, stops at the prefix that scored highest."""
+    names = list(outcomes)
+    chosen, trail = [best], [_signed(metric, outcomes[best])]
+    for _ in range(STEPS - 1):
+        scores = [_signed(metric, _mean(outcomes, [*chosen, name], blends)) for name in names]
+        top = int(np.nanargmax(scores)) if not np.isnan(scores).all() else names.index(best)
+        chosen.append(names[top])
+        trail.append(scores[top])
+        if len(trail) > 6 and max(trail[-5:]) <= max(trail[:-5]):
+            break
+    kept = chosen[: int(np.nanargmax(trail)) + 1]
+    return {name: kept.count(name) / len(kept) for name in dict.fromkeys(kept)}
+
+
+def _mean(outcomes: Mapping[str, Table], chosen: Sequence[str], blends: Blends) -> Table:
+    distinct = list(dict.fromkeys(chosen))
+    return blends.blend([outcomes[n] for n in distinct], [chosen.count(n) / len(chosen) for n in distinct])
+
+
+def _signed(metric: Metric, outcomes: Table) -> float:
+    value = metric.fn(outcomes)
+    return value if metric.higher_is_better else -value

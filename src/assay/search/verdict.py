@@ -1,0 +1,220 @@
+"""From a race to a decision: the leaderboard with its doubt, the choice, and the model that carries it out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assay.contract import Blends, Estimate, Metric, Model, Paradigm, Table
+from assay.errors import AssayError
+from assay.search.ensemble import Blend, Mixture, mix
+from assay.search.race import Race, Runner
+from assay.stats.intervals import estimate
+from assay.stats.paired import Difference, compare, holm
+from assay.store.package import load_model
+
+EQUAL = 0.02
+"""A cheaper recipe is taken for the best one only where it surely gives up less than this share of the gain
+over the baseline. Not being told apart is no evidence of being equal."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the leaderboard, best first."""
+
+    runner: Runner | None                       # None for the mixture
+    name: str
+    settings: str
+    status: str                                 # best, tied, behind, baseline, dropped, failed, cut
+    score: Estimate | None
+    behind: Estimate | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    lines: tuple[Line, ...]
+    weights: Mapping[str, float]                # recipe -> share of the final model
+    chosen: str                                 # "ensemble" or a recipe's name
+    why: str
+    runner_up: str | None
+    scope: tuple[int, ...]                      # the folds that the leaderboard is scored on
+    scores: Mapping[str, Table]                 # recipe -> held-out outcomes on `scope`
+    curve: Mapping[float, Table]                # share of the training cases -> outcomes of the leader
+
+
+def decide(race: Race, paradigm: Paradigm) -> Verdict:
+    """Score, compare, mix, choose. Raises AssayError where not one recipe finished a fold."""
+    scope = _scope(race)
+    through = [r for r in race.runners if set(scope) <= set(r.done) and r.state != "failed"]
+    if not through:
+        raise AssayError(_nobody(race))
+    scores = {r.entrant.name: race.held_out(r, scope) for r in through}
+    metric, seed = race.metric, race.task.seed
+    order = sorted(through, key=lambda r: -_signed(metric, metric.fn(scores[r.entrant.name])))
+    best = order[0]
+    gaps = {r.entrant.name: compare(metric, scores[best.entrant.name], scores[r.entrant.name], seed=seed)
+            for r in order[1:]}
+    mixture = _mixture(race, paradigm, scores, best, scope)
+    chosen, weights, why = _choose(race, order, gaps, mixture)
+    lines = _lines(race, order, gaps, scores, scope)
+    if chosen == "ensemble" and mixture is not None:
+        top = Line(None, "ensemble", _recipe_of(weights), "best", estimate(metric, mixture.outcomes, seed=seed), None)
+        lines = [top, *_behind_mixture(lines, mixture, scores, metric, seed)]
+        scores["ensemble"] = mixture.outcomes
+    runner_up = next((r.entrant.name for r in order if r.entrant.name != chosen and not r.entrant.baseline), None)
+    leader = next((r for r in order if not r.entrant.baseline), best)
+    return Verdict(tuple(lines), weights, chosen, why, runner_up, scope, scores, race.curve_outcomes(leader))
+
+
+def _scope(race: Race) -> tuple[int, ...]:
+    """All folds where some recipe besides the baselines finished them; else the first fold alone."""
+    full = any(r.complete(race.folds) and not r.entrant.baseline and r.state != "failed" for r in race.runners)
+    return tuple(range(race.folds)) if full else (0,)
+
+
+def _mixture(race: Race, paradigm: Paradigm, scores: Mapping[str, Table], best: Runner, scope: tuple[int, ...]) -> (
+    Mixture | None
+):
+    """The greedy mixture of the recipes besides the baselines, where the paradigm blends and there is time to choose."""
+    names = [r.entrant.name for r in race.runners if r.entrant.name in scores and not r.entrant.baseline]
+    if not isinstance(paradigm, Blends) or len(names) < 2 or best.entrant.baseline or race.clock.left < 1:
+        return None
+    sample = np.random.default_rng(race.task.seed).permutation(len(scores[names[0]]))[:20_000]
+    rows = np.sort(sample)
+    fold = np.repeat(scope, [len(race.held_out(best, [f])) for f in scope])[rows]
+    began = {n: scores[n][rows] for n in names}
+    return mix(began, best.entrant.name, fold, metric=race.metric, blends=paradigm, seed=race.task.seed)
+
+
+def _choose(race: Race, order: list[Runner], gaps: Mapping[str, Difference], mixture: Mixture | None) -> (
+    tuple[str, dict[str, float], str]
+):
+    best = order[0].entrant.name
+    if mixture is not None and not mixture.gain.tied and mixture.gain.estimate.value > 0:
+        gain = mixture.gain.estimate
+        why = (f"The weighted mean of {len(mixture.weights)} recipes beats the best of them, {best}, by "
+               f"{gain.value:.3g} [{gain.low:.3g}, {gain.high:.3g}] on cases that did not choose the weights.")
+        return "ensemble", dict(mixture.weights), why
+    cheaper = _cheapest_equal(order, gaps)
+    if cheaper is not None:
+        why = (f"{cheaper.entrant.name} is as good as {best} within {EQUAL:.0%} of the gain over the baseline, "
+               "and answers in less than half the time.")
+        return cheaper.entrant.name, {cheaper.entrant.name: 1.0}, why
+    rest = "" if mixture is None else " An ensemble did not help by more than noise."
+    return best, {best: 1.0}, f"{best} scored best on the cases held out of the race.{rest}"
+
+
+def _cheapest_equal(order: list[Runner], gaps: Mapping[str, Difference]) -> Runner | None:
+    best = order[0]
+    worst_baseline = min((gaps[r.entrant.name].estimate.value for r in order[1:] if r.entrant.baseline), default=0.0)
+    equal = [r for r in order[1:] if not r.entrant.baseline
+             and gaps[r.entrant.name].estimate.high <= EQUAL * worst_baseline]
+    quick = [r for r in equal if _predict_s(r) < 0.5 * _predict_s(best)]
+    return min(quick, key=_predict_s, default=None)
+
+
+def _lines(
+    race: Race, order: list[Runner], gaps: Mapping[str, Difference], scores: Mapping[str, Table],
+    scope: tuple[int, ...],
+) -> list[Line]:
+    adjusted = dict(zip(gaps, holm([g.p for g in gaps.values()]), strict=True)) if gaps else {}
+    lines = []
+    for runner in order:
+        name = runner.entrant.name
+        gap = gaps.get(name)
+        status = "best" if gap is None else "tied" if adjusted[name] > 0.05 else "behind"
+        status = "baseline" if runner.entrant.baseline and status != "best" else status
+        score = estimate(race.metric, scores[name], seed=race.task.seed)
+        lines.append(Line(runner, name, repr(runner.entrant.recipe), status, score, gap and gap.estimate))
+    for runner in race.runners:
+        if runner in order:
+            continue
+        first = estimate(race.metric, race.held_out(runner, [0]), seed=race.task.seed) if 0 in runner.done else None
+        status = runner.state or "dropped"
+        lines.append(Line(runner, runner.entrant.name, repr(runner.entrant.recipe), status, first, None))
+    return lines
+
+
+def _behind_mixture(
+    lines: list[Line], mixture: Mixture, scores: Mapping[str, Table], metric: Metric, seed: int
+) -> list[Line]:
+    """The other lines, once the mixture is best: each compared with it on the cases it was scored on."""
+    cases = mixture.outcomes.select("case_id")
+    gaps: dict[str, Difference] = {}
+    for line in lines:
+        if line.behind is not None or line.status == "best":
+            same = cases.join(scores[line.name], on="case_id", how="left", maintain_order="left")
+            gaps[line.name] = compare(metric, mixture.outcomes, same.select(scores[line.name].columns), seed=seed)
+    adjusted = dict(zip(gaps, holm([g.p for g in gaps.values()]), strict=True))
+    return [
+        line if line.name not in gaps else Line(
+            line.runner, line.name, line.settings,
+            "baseline" if line.status == "baseline" else "tied" if adjusted[line.name] > 0.05 else "behind",
+            line.score, gaps[line.name].estimate,
+        )
+        for line in lines
+    ]
+
+
+def assemble(race: Race, verdict: Verdict, paradigm: Paradigm, paradigm_name: str, folder: Path) -> Model:
+    """The model of the verdict: its recipes' fold models averaged, or, where answers cannot be averaged or a
+    single fold left cases unused, a refit on all training cases if there is time for it."""
+    by_name = {r.entrant.name: r for r in race.runners}
+    members = [by_name[n] for n in verdict.weights]
+    refits = _refit(race, members, folder) if len(verdict.scope) == 1 or not isinstance(paradigm, Blends) else {}
+    models: list[Model] = []
+    weights: list[float] = []
+    for runner in members:
+        name = runner.entrant.name
+        places = [refits[name]] if name in refits else [race.model_folder(runner, f) for f in verdict.scope]
+        if not isinstance(paradigm, Blends):
+            places = places[:1]
+        models += [load_model(place) for place in places]
+        weights += [verdict.weights[name] / len(places)] * len(places)
+    return models[0] if len(models) == 1 else Blend(tuple(models), tuple(weights), paradigm_name)
+
+
+def _refit(race: Race, members: list[Runner], folder: Path) -> dict[str, Path]:
+    """Recipes fitted again on all training cases, where their first fold says that the time is enough."""
+    done: dict[str, Path] = {}
+    waiting = [r for r in members if 1.5 * r.fold_s < race.left]
+    asked = 0
+    while (waiting and race.workers.idle) or asked:
+        while waiting and race.workers.idle:
+            runner = waiting.pop(0)
+            place = folder / f"refit-{len(done) + asked}"
+            job: dict[str, Any] = {
+                "id": f"refit/{runner.entrant.name}", "recipe": runner.entrant.registered,
+                "settings": runner.entrant.settings, "fold": None, "seed": race.task.seed,
+                "budget_s": max(1.0, race.left), "folder": str(place),
+            }
+            race.workers.submit(job, time.monotonic() + max(0.1, race.left))
+            asked += 1
+        answer = race.workers.wait(1.0)
+        if answer is not None and answer[0]["id"].startswith("refit/"):
+            asked -= 1
+            if answer[1]["state"] == "done":
+                done[answer[0]["id"].removeprefix("refit/")] = Path(answer[0]["folder"]) / "model"
+    return done
+
+
+def _predict_s(runner: Runner) -> float:
+    return sum(d["predict_s"] / max(1, d["cases"]) for d in runner.done.values())
+
+
+def _recipe_of(weights: Mapping[str, float]) -> str:
+    return " + ".join(f"{w:.2f} {name}" for name, w in sorted(weights.items(), key=lambda kv: -kv[1]))
+
+
+def _nobody(race: Race) -> str:
+    notes = [f"{r.entrant.name}: {r.note}" for r in race.runners if r.note]
+    return "not one recipe finished within the time. " + ("; ".join(notes[:4]) or "Give it more: --budget 5m.")
+
+
+def _signed(metric: Metric, value: float) -> float:
+    return value if metric.higher_is_better else -value

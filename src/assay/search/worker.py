@@ -1,0 +1,104 @@
+"""One worker process: reads jobs as JSON lines, fits and confronts, leaves each result whole in a folder.
+
+It never sees the test part: the task it opens has none. It ends when its parent does.
+Started as `python -m assay.search.worker` so that a user's script needs no main guard.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import IO, Any
+
+from assay import registry
+from assay.contract import Context, Paradigm, Split, Task
+from assay.errors import AssayError
+from assay.files import write_json
+from assay.store.package import save_model
+
+DONE = "done.json"
+
+
+def main() -> None:
+    answers = _private_stdout()
+    threading.Thread(target=_die_with_parent, args=(os.getppid(),), daemon=True).start()
+    tasks: dict[str, Task] = {}
+    for line in sys.stdin:
+        job = json.loads(line)
+        if "open" in job:
+            paradigm: Paradigm = registry.load("assay.paradigms", job["paradigm"])
+            tasks["task"] = paradigm.open(Path(job["open"]), test=False)
+            answer: dict[str, Any] = {"state": "open"}
+        else:
+            answer = perform(job, tasks["task"])
+        answers.write(json.dumps({"id": job["id"], **answer}) + "\n")
+        answers.flush()
+
+
+def perform(job: dict[str, Any], task: Task) -> dict[str, Any]:
+    """Fit one recipe on one split and confront the model with what was held out.
+
+    The job's folder receives model/, outcomes.parquet and, last, done.json: a folder without it counts for nothing.
+    A recipe that fails is an answer too, kept so that a resumed run does not try it again."""
+    folder = Path(job["folder"])
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        done = {"state": "done", **_fit_and_confront(job, task, folder)}
+    except AssayError as refusal:
+        done = {"state": "failed", "note": str(refusal)}
+    except MemoryError:
+        done = {"state": "failed", "note": "not enough memory"}
+    except Exception as error:  # noqa: BLE001 - a recipe may fail in any way; the race goes on and says so
+        traceback.print_exc()
+        done = {"state": "failed", "note": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
+    write_json(folder / DONE, done)
+    return done
+
+
+def _fit_and_confront(job: dict[str, Any], task: Task, folder: Path) -> dict[str, Any]:
+    recipe = registry.load("assay.recipes", job["recipe"])(**job["settings"])
+    fold, share = job["fold"], job.get("share", 1.0)
+    with tempfile.TemporaryDirectory() as scratch:
+        ctx = Context(
+            seed=job["seed"],
+            budget_s=job["budget_s"],
+            split=Split("train") if fold is None else Split("fit", fold, share),
+            workdir=Path(scratch),
+        )
+        began = time.monotonic()
+        model = recipe.fit(task, ctx)
+    done = {"fit_s": time.monotonic() - began}
+    if fold is not None:
+        cases = task.cases(Split("held", fold))
+        began = time.monotonic()
+        outcomes = task.attempt(model, cases)
+        done |= {"predict_s": time.monotonic() - began, "cases": len(outcomes)}
+        outcomes.write_parquet(folder / "outcomes.parquet")
+    if share >= 1:
+        save_model(model, folder / "model", lineage={"recipe": job["recipe"], "fold": fold})
+    return done
+
+
+def _private_stdout() -> IO[str]:
+    """The real standard output for answers alone; whatever a library prints goes to standard error."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return answers
+
+
+def _die_with_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Processes that fit recipes: a few, each on one thread, each killed when its job outlives its deadline.
+
+Folds run as processes because two OpenMP threads collapse as soon as anything else runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assay.errors import AssayError
+
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+
+
+def cores() -> int:
+    """Processors this process may use, counting a container's limits where Python can see them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass
+class _Busy:
+    job: dict[str, Any]
+    deadline: float
+
+
+class _Process:
+    """One worker process and the thread that reads its answers into a queue shared by all."""
+
+    def __init__(self, answers: queue.SimpleQueue[tuple[_Process, dict[str, Any] | None]], log: Path) -> None:
+        self.busy: _Busy | None = None
+        env = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONHASHSEED": "0"}
+        with log.open("ab") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "assay.search.worker"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+                text=True, encoding="utf-8", env=env, start_new_session=os.name == "posix",
+            )
+        threading.Thread(target=self._listen, args=(answers,), daemon=True).start()
+
+    def _listen(self, answers: queue.SimpleQueue[tuple[_Process, dict[str, Any] | None]]) -> None:
+        out = self._process.stdout
+        assert out is not None  # noqa: S101 - it was asked for as a pipe
+        for line in out:
+            answers.put((self, json.loads(line)))
+        answers.put((self, None))
+
+    def send(self, job: dict[str, Any], deadline: float) -> None:
+        self.busy = _Busy(job, deadline)
+        pipe = self._process.stdin
+        assert pipe is not None  # noqa: S101 - it was asked for as a pipe
+        try:
+            pipe.write(json.dumps(job) + "\n")
+            pipe.flush()
+        except BrokenPipeError:
+            pass                                       # it died: the listener says so
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                _close_quietly(pipe)
+
+
+class Workers:
+    """`count` processes. They start at once, so that their imports run while the data is still being read."""
+
+    def __init__(self, count: int, log: Path) -> None:
+        self.count, self.log = count, log
+        self._answers: queue.SimpleQueue[tuple[_Process, dict[str, Any] | None]] = queue.SimpleQueue()
+        self._opening: dict[str, Any] | None = None
+        self._all = [_Process(self._answers, log) for _ in range(count)]
+
+    def open(self, paradigm: str, task: Path) -> None:
+        """Every worker, and every one that replaces it, opens this task without its test part."""
+        self._opening = {"id": "open", "open": str(task), "paradigm": paradigm}
+        for process in self._all:
+            process.send(self._opening, float("inf"))
+
+    @property
+    def idle(self) -> int:
+        return sum(p.busy is None for p in self._all)
+
+    @property
+    def working(self) -> bool:
+        return any(p.busy and p.busy.job["id"] != "open" for p in self._all)
+
+    def submit(self, job: dict[str, Any], deadline: float) -> None:
+        """Hand a job to an idle worker; it is killed at `deadline`, a moment of time.monotonic()."""
+        process = next(p for p in self._all if p.busy is None)
+        process.send(job, deadline)
+
+    def wait(self, timeout_s: float) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The next finished job and its answer, or None when there was none in time.
+
+        States of an answer: done, failed, cut (killed at its deadline)."""
+        until = time.monotonic() + timeout_s
+        while (now := time.monotonic()) < until:
+            overdue = next((p for p in self._all if p.busy and p.busy.deadline <= now), None)
+            if overdue is not None:
+                return self._replace(overdue, {"state": "cut", "note": "it was not done when its time was over"})
+            soonest = min((p.busy.deadline for p in self._all if p.busy), default=until)
+            try:
+                process, answer = self._answers.get(timeout=max(0.0, min(until, soonest) - now))
+            except queue.Empty:
+                continue
+            if process not in self._all:
+                continue
+            if answer is None:
+                return self._replace(process, {"state": "failed", "note": "its process died (see workers.log)"})
+            busy, process.busy = process.busy, None
+            if busy is not None and answer["id"] == busy.job["id"] != "open":
+                return busy.job, answer
+        return None
+
+    def _replace(self, process: _Process, answer: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A fresh process in the place of one that overran or died; the answer stands for its job."""
+        process.kill()
+        job = process.busy.job if process.busy else {"id": "open"}
+        if job["id"] == "open":
+            raise AssayError(f"a worker process could not start or open the task; what it printed is in {self.log}")
+        fresh = _Process(self._answers, self.log)
+        self._all[self._all.index(process)] = fresh
+        if self._opening is not None:
+            fresh.send(self._opening, float("inf"))
+        return job, answer
+
+    def close(self) -> None:
+        for process in self._all:
+            process.kill()
+
+
+def _close_quietly(pipe: Any) -> None:
+    try:
+        pipe.close()
+    except OSError:
+        pass                                           # unsent words to a dead process

@@ -1,0 +1,64 @@
+"""A saved model in the hand: found by name, checked, loaded, asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assay import registry
+from assay.contract import Model, Paradigm, Signature, Table
+from assay.files import read_json
+from assay.store.package import load_model
+from assay.store.store import Store
+from assay.table import conform, like, read_raw, to_table
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model with its name and its folder. Takes any frame or file, answers in the kind of frame it was given."""
+
+    model: Model
+    paradigm: str
+    name: str
+    folder: Path
+
+    @property
+    def signature(self) -> Signature:
+        return self.model.signature
+
+    def predict(self, data: Any, *, ignore_extra: bool = False) -> Any:
+        """Everything the model answers, one row a row of `data`, in order.
+
+        data: pandas, polars or arrow frame, dict of lists, list of dicts, or a path. A frame comes back in the
+        kind it was given in, a path as polars. Raises SchemaError where the columns do not fit."""
+        batch = as_batch(data)
+        extra = "drop" if ignore_extra else "refuse"
+        fitting = conform(batch, self.signature, what=f"predict with {self.name!r}", extra=extra)
+        return like(self.model.predict(fitting), data)
+
+    def predict_proba(self, data: Any) -> Any:
+        """The columns `p.<class>` alone, named by class. Empty for a model that gives no probabilities."""
+        answers = to_table(self.predict(as_batch(data)))
+        chances = [c for c in answers.columns if c.startswith("p.")]
+        return like(answers.select(chances).rename({c: c.removeprefix("p.") for c in chances}), data)
+
+
+def as_batch(data: Any) -> Table:
+    """A path is read as a file, anything else is taken for a frame."""
+    return read_raw(data) if isinstance(data, str | Path) else to_table(data)
+
+
+def load(ref: str | Path, *, store: Store | None = None) -> Loaded:
+    """The model called `ref`: "churn", "churn@champion", "churn:3", "last", a run, or a folder.
+
+    Raises UnknownName with the nearest names, TamperedError where a file is not what it was."""
+    path = Path(ref)
+    folder = path if (path / "assay.json").exists() else (store or Store.find()).resolve(str(ref))
+    lineage = read_json(folder / "assay.json")["lineage"]
+    return Loaded(load_model(folder), lineage["paradigm"], lineage.get("name", folder.name), folder)
+
+
+def paradigm_of(loaded: Loaded) -> Paradigm:
+    paradigm: Paradigm = registry.load("assay.paradigms", loaded.paradigm)
+    return paradigm

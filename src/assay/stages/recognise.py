@@ -1,0 +1,24 @@
+"""Which family a problem belongs to: asked by name, or the one that claims it most surely."""
+
+from __future__ import annotations
+
+from assay import registry
+from assay.contract import Paradigm
+from assay.errors import ProblemError, nearest
+from assay.problem import Problem
+
+
+def recognise(problem: Problem) -> tuple[str, Paradigm]:
+    """(registered name, paradigm). Raises ProblemError where none claims the problem."""
+    known = registry.names("assay.paradigms")
+    if problem.task in known:
+        return problem.task, registry.load("assay.paradigms", problem.task)
+    claims = {name: registry.load("assay.paradigms", name).claims(problem) for name in known}
+    name = max(claims, key=lambda n: claims[n])
+    if claims[name] > 0:
+        return name, registry.load("assay.paradigms", name)
+    if problem.task is not None:
+        raise ProblemError(f"no paradigm knows the task {problem.task!r} for {problem.data!r}. "
+                           f"{nearest(problem.task, known)}")
+    raise ProblemError(f"cannot tell what kind of problem {problem.data!r} is. Name the column to predict (--target), "
+                       f"or the kind of task (--task), one of: {', '.join(known)}.")

@@ -1,0 +1,33 @@
+"""What is on record: the runs, one run's story, its report drawn again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from assay.errors import StoreError
+from assay.files import write_text
+from assay.report.page import render
+from assay.report.story import Story, story_from_json
+from assay.store.store import Store
+
+
+def runs(store: Store | None = None, *, limit: int | None = None) -> list[dict[str, Any]]:
+    """The runs of a store, newest first, as records."""
+    return (store or Store.find()).runs(limit)
+
+
+def show(ref: str, store: Store | None = None) -> Story:
+    """The story of a finished run: everything its report says, as a record."""
+    run = (store or Store.find()).run(ref)
+    if not (run.folder / "story.json").exists():
+        raise StoreError(f"run {run.id} has no report: it is {run.info()['status']}. Finish it: assay train --resume {run.id}")
+    return story_from_json(run.folder)
+
+
+def write_report(ref: str, store: Store | None = None, out: Path | None = None) -> Path:
+    """Draw the report of a run anew and write it to `out`, or in its place in the run's folder."""
+    store = store or Store.find()
+    page = out or store.run(ref).folder / "report.html"
+    write_text(page, render(show(ref, store)))
+    return page

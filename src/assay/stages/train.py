@@ -1,0 +1,292 @@
+"""The life of a run: read, court, race, prove, explain, record, report. Killed at any moment, it can go on."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from assay import checks
+from assay.contract import TEST, Finding, Model, Paradigm, Report, Table, Task
+from assay.errors import GateError, ProblemError, StoreError
+from assay.files import write_text
+from assay.problem import Problem
+from assay.report.page import render
+from assay.report.story import Comparison, Entry, Story, story_to_json
+from assay.search.clock import Clock
+from assay.search.entrants import entrants
+from assay.search.race import Race, Runner
+from assay.search.verdict import Verdict, assemble, decide
+from assay.search.workers import Workers, cores
+from assay.stages.explain import importance
+from assay.stages.load import Loaded
+from assay.stages.prove import attempt_within, learning_curve, put_side_by_side, report_on
+from assay.stages.recognise import recognise
+from assay.store.package import load_model, save_model
+from assay.store.runs import Run
+from assay.store.store import Store
+
+Listen = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run: its folder, its story, its model, its report."""
+
+    run: Run
+    story: Story
+    model: Loaded
+    report: Path
+
+    @property
+    def evidence(self) -> Report:
+        return self.story.test
+
+    @property
+    def leaderboard(self) -> tuple[Entry, ...]:
+        return self.story.leaderboard
+
+
+def train(problem: Problem, *, store: Store | None = None, listen: Listen | None = None) -> Trained:
+    """From a problem to a proved, recorded model within `problem.budget_s` seconds of wall clock.
+
+    listen: called with each event of the run, a dict with `kind`. Raises UserError for a problem or data that cannot
+    be used, GateError where a check is sure of a leak and `allow_leaks` is not set."""
+    clock = _clock(problem)
+    tell = listen or (lambda _: None)
+    name, paradigm = recognise(problem)
+    with clock.stage("read"):
+        tell({"kind": "stage", "name": "read", "sentence": f"reading {problem.declared()['data']}"})
+        task = paradigm.bind(problem, lambda said: tell({"kind": "stage", "name": "read", "sentence": said}))
+        store = store or Store.find(create=True)
+        run = store.new_run(_model_name(problem), problem.declared())
+    with _recorded(run, listen):
+        with clock.stage("read"):
+            task.save(run.folder / "task")
+            run.update(paradigm=name, settings=problem.model_dump(exclude={"data"}))
+            run.emit("read", title=task.title, elapsed=clock.elapsed, **task.plan.facts())
+        return _Life(run, problem, name, paradigm, task, clock, store).live()
+
+
+def resume(ref: str | None, *, store: Store | None = None, listen: Listen | None = None) -> Trained:
+    """Go on with a run that was interrupted or killed: the latest, or the one named. What was finished is kept.
+
+    Raises ProblemError where there is nothing to resume."""
+    store = store or Store.find()
+    run = store.run(ref) if ref else next(iter(store.unfinished()), None)
+    if run is None:
+        raise ProblemError("there is no unfinished run to resume. Start one: assay train churn.csv --target churn")
+    if run.info()["status"] == "done":
+        raise ProblemError(f"run {run.id} is finished. See it: assay show {run.id}")
+    info = run.info()
+    if "paradigm" not in info or not (run.folder / "task" / "task.json").exists():
+        raise ProblemError(f"run {run.id} was stopped before its data had been read. Start it anew: assay train "
+                           f"{info['declared']['data']}")
+    name = info["paradigm"]
+    _, paradigm = recognise(Problem(data="", task=name))
+    problem = Problem(data=info["declared"]["data"], **info["settings"])
+    before = max((float(e.get("elapsed", 0.0)) for e in run.events()), default=0.0)
+    clock = _clock(problem, before)
+    with _recorded(run, listen):
+        run.update(status="running")
+        task = paradigm.open(run.folder / "task", test=True)
+        return _Life(run, problem, name, paradigm, task, clock, store).live()
+
+
+def _clock(problem: Problem, before: float = 0.0) -> Clock:
+    return Clock(problem.budget_s if problem.trials is None else float("inf"), before)
+
+
+def _model_name(problem: Problem) -> str:
+    """What the model is registered as: as declared, else the data's own name made plain."""
+    if problem.name:
+        return problem.name
+    stem = Path(problem.data).name.partition(".")[0] if isinstance(problem.data, str | Path) else "model"
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-").lower()[:48] or "model"
+
+
+@contextmanager
+def _recorded(run: Run, listen: Listen | None) -> Iterator[None]:
+    """However the run ends, its folder says so."""
+    if listen is not None:
+        run.subscribe(listen)
+    try:
+        with run.claim():
+            yield
+    except KeyboardInterrupt:
+        run.finish("interrupted", {})
+        raise
+    except BaseException as error:
+        if run.info()["status"] == "running":
+            _finish_quietly(run, error)
+        raise
+
+
+def _finish_quietly(run: Run, error: BaseException) -> None:
+    try:
+        run.finish("failed", {"error": str(error)})
+    except (StoreError, OSError):
+        pass                                           # the disk is full: the first error is the one to tell
+
+
+class _Life:
+    """The stages of one run, in order. Each leaves what it found in the run's folder."""
+
+    def __init__(
+        self, run: Run, problem: Problem, name: str, paradigm: Paradigm, task: Task, clock: Clock, store: Store
+    ) -> None:
+        self.run, self.problem, self.name, self.paradigm = run, problem, name, paradigm
+        self.task, self.clock, self.store = task, clock, store
+        self.cut: list[str] = []
+
+    def emit(self, kind: str, **payload: Any) -> None:
+        self.run.emit(kind, elapsed=round(self.clock.elapsed, 3), **payload)
+
+    def stage(self, name: str, sentence: str) -> Any:
+        self.emit("stage", name=name, sentence=sentence)
+        return self.clock.stage(name)
+
+    def live(self) -> Trained:
+        workers = Workers(self.problem.workers or cores(), self.run.folder / "workers.log")
+        try:
+            workers.open(self.name, self.run.folder / "task")
+            with self.stage("court", "looking for leaks and flaws before anything is fitted"):
+                court = self.hold_court()
+            with self.stage("race", "recipes race on cases held out from them"):
+                race = self.hold_race(workers)
+                verdict = decide(race, self.paradigm)
+                self.emit("chosen", recipe=verdict.chosen, why=verdict.why)
+                model = assemble(race, verdict, self.paradigm, self.name, self.run.folder / "race")
+        finally:
+            workers.close()
+        with self.stage("prove", "the chosen model meets the locked test part"):
+            report, comparisons = self.prove(race, verdict, model)
+        with self.stage("explain", "what the model looks at"):
+            cases = self.task.cases(TEST)
+            why = importance(self.task, model, cases, min(0.5 * self.clock.left, self.clock.tail_s))
+        with self.stage("record", "saving the model and the report"):
+            version_ = self.record(model)
+        story = self.tell(court, race, verdict, report, comparisons, why, version_, model)
+        return self.close(story, model)
+
+    # --- the stages --------------------------------------------------------------------------------
+
+    def hold_court(self) -> tuple[Finding, ...]:
+        findings = checks.run_data(self.task, lambda _: None)
+        for finding in findings:
+            self.emit("finding", check=finding.check, level=finding.level, sentence=finding.sentence)
+        sure = [f.sentence for f in findings if f.level == "fail"]
+        if sure and not self.problem.allow_leaks:
+            raise GateError(f"{' '.join(sure)} Drop the column (--drop), or go on knowingly with --allow-leaks.")
+        return findings
+
+    def hold_race(self, workers: Workers) -> Race:
+        problem = self.problem
+        field, left_out = entrants(self.task, self.name, problem.recipes, trials=problem.trials)
+        self.cut += left_out
+        race = Race(self.task, field, self.run.folder / "race", workers, self.clock, self.emit)
+        race.run()
+        cut = [r.entrant.name for r in race.runners if r.state == "cut"]
+        if cut:
+            self.cut.append(f"The time was too short for {', '.join(cut)}.")
+        return race
+
+    def prove(self, race: Race, verdict: Verdict, model: Model) -> tuple[Report, tuple[Comparison, ...]]:
+        self.run.look(who="assay train", what="the chosen model, a baseline and the runner-up, once")
+        cases = self.task.cases(TEST)
+        ours = attempt_within(self.task, model, cases, 0.4 * self.clock.left)
+        if not ours.whole:
+            self.cut.append(f"The model was put to {len(ours.outcomes):,} of {ours.of:,} test cases, chosen at random.")
+        others = []
+        for runner in self._rivals(race, verdict):
+            if self.clock.left > 0.25 * self.clock.tail_s:
+                rival = load_model(race.model_folder(runner, verdict.scope[0]))
+                tried = attempt_within(self.task, rival, cases, 0.15 * self.clock.left)
+                others.append((runner.entrant.name, tried.outcomes))
+        report = report_on(self.task, ours.outcomes, "test")
+        report = Report(report.task, report.split, report.metrics, report.outcomes,
+                        (*report.findings, learning_curve(race, verdict)))
+        self._keep("test", ours.outcomes)
+        return report, put_side_by_side(race.metric, verdict.chosen, ours.outcomes, others, self.task.seed)
+
+    def _rivals(self, race: Race, verdict: Verdict) -> list[Runner]:
+        """The best baseline and the runner-up, each by the model of its first fold."""
+        ranked = [line.runner for line in verdict.lines if line.runner and line.behind is not None]
+        baseline = next((r for r in ranked if r.entrant.baseline), None)
+        second = next((r for r in ranked if r.entrant.name == verdict.runner_up), None)
+        return [r for r in (baseline, second) if r is not None and r.entrant.name != verdict.chosen]
+
+    def record(self, model: Model) -> int:
+        lineage = {"run": self.run.id, "paradigm": self.name, "task": self.task.name, "title": self.task.title,
+                   "name": _model_name(self.problem)}
+        save_model(model, self.run.folder / "model", lineage=lineage)
+        return self.store.register(_model_name(self.problem), self.run)
+
+    def tell(self, court: tuple[Finding, ...], race: Race, verdict: Verdict, report: Report,
+             comparisons: tuple[Comparison, ...], why: Finding, version_: int, model: Model) -> Story:
+        metrics = {m.name: m for m in self.task.metrics}
+        return Story(
+            run=self.run.id, name=_model_name(self.problem), version=version_, title=self.task.title,
+            task=self.task.name, declared=self.problem.declared(), facts=self.task.facts(),
+            plan=self.task.plan.facts(), metric=race.metric.name, why_metric=self.task.why_metric,
+            metric_says={n: m.says for n, m in metrics.items()},
+            higher_is_better={n: m.higher_is_better for n, m in metrics.items()},
+            units={n: m.unit for n, m in metrics.items()}, court=court, leaderboard=_entries(verdict),
+            chosen=verdict.chosen, why_chosen=verdict.why, test=report, comparisons=comparisons, importance=why,
+            looks=len(self.run.looks()), spent=dict(self.clock.spent), budget_s=self.problem.budget_s,
+            cut=tuple(self.cut), made=datetime.now(UTC).isoformat(timespec="seconds"), versions=_versions(),
+            signature=asdict(model.signature),
+        )
+
+    def close(self, story: Story, model: Model) -> Trained:
+        page = self.run.folder / "report.html"
+        story_to_json(story, self.run.folder)
+        write_text(page, render(story))
+        deciding = story.test.metrics[story.metric]
+        self.run.finish("done", {
+            "title": story.title, "chosen": story.chosen, "metric": story.metric, "value": deciding.value,
+            "low": deciding.low, "high": deciding.high, "name": story.name, "version": story.version,
+            "seconds": round(self.clock.elapsed, 2),
+        })
+        self.emit("done", run=self.run.id, report=str(page))
+        return Trained(self.run, story, Loaded(model, self.name, story.name, self.run.folder / "model"), page)
+
+    def _keep(self, name: str, outcomes: Table) -> None:
+        folder = self.run.folder / "evidence"
+        folder.mkdir(exist_ok=True)
+        outcomes.write_parquet(folder / f"{name}.parquet")
+
+
+def _entries(verdict: Verdict) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(
+            line.name, line.settings, line.status, line.score, line.behind,
+            folds=len(line.runner.done) if line.runner else len(verdict.scope),
+            fit_s=sum(d["fit_s"] for d in line.runner.done.values()) if line.runner else 0.0,
+            predict_ms=_predict_ms(line.runner), note=line.runner.note if line.runner else line.settings,
+        )
+        for line in verdict.lines
+    )
+
+
+def _predict_ms(runner: Runner | None) -> float:
+    """Milliseconds for 1,000 cases by one fold's model; 0 where nothing was measured."""
+    done = list(runner.done.values()) if runner else []
+    return 1e6 * sum(d["predict_s"] for d in done) / max(1, sum(d["cases"] for d in done))
+
+
+def _versions() -> dict[str, str]:
+    """Python and the libraries that decide what a model answers, where they are installed."""
+    found = {"python": platform.python_version()}
+    for library in ("assay", "numpy", "polars", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "catboost"):
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found
