@@ -1,12 +1,25 @@
-"""Everything a report tells of one run, as a record: stages fill it, `report/` draws it, the run folder keeps it."""
+"""Everything a report tells of one run, as a record: stages fill it, `report/` draws it, the run folder keeps it.
+
+On disk a story is `story.json` and, beside it, one Parquet file a table. JSON has no NaN and no
+infinity: where the record says float they are written as text, elsewhere as null. Moments become ISO text.
+"""
 
 from __future__ import annotations
 
+import math
+import types
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from assay.contract import Estimate, Finding, Report
+from assay.errors import StoreError
+from assay.files import read_json, replacing, write_json
+
+FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -67,3 +80,88 @@ class Story:
     made: str                         # UTC time, ISO
     versions: Mapping[str, str]
     signature: Mapping[str, Any] = field(default_factory=dict)
+
+
+# --- to a folder and back --------------------------------------------------------------------
+
+
+def story_to_json(story: Story, folder: Path) -> None:
+    """Write `story.json` and `story_tables/<n>.parquet` into `folder`; the JSON last, so that it names whole files only."""
+    tables: list[Any] = []
+    told = _plain(story, tables)
+    for i, table in enumerate(tables):
+        with replacing(_table_file(folder, i)) as beside:
+            table.write_parquet(beside)
+    write_json(folder / "story.json", {"format": FORMAT, "story": told})
+
+
+def story_from_json(folder: Path) -> Story:
+    """The story that was written to `folder`. Raises StoreError where it is missing, cut short or of a newer format."""
+    try:
+        read = read_json(folder / "story.json")
+        if read["format"] != FORMAT:
+            raise StoreError(f"{folder / 'story.json'} has format {read['format']!r}; this assay reads format {FORMAT}")
+        story: Story = _made(Story, read["story"], folder)
+    except (OSError, ValueError, KeyError, TypeError) as wrong:
+        raise StoreError(f"reading the story in {folder}: {type(wrong).__name__}: {wrong}") from wrong
+    return story
+
+
+def _table_file(folder: Path, number: int) -> Path:
+    return folder / "story_tables" / f"{number}.parquet"
+
+
+def _plain(value: Any, tables: list[Any]) -> Any:
+    """Records as mappings, tables as their number in `tables`."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name), tables) for f in fields(value)}
+    if hasattr(value, "write_parquet"):
+        tables.append(value)
+        return {"table": len(tables) - 1}
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v, tables) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(v, tables) for v in (sorted(value) if isinstance(value, set | frozenset) else value)]
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if hasattr(value, "tolist"):                # a NumPy scalar or array
+        return _plain(value.tolist(), [])
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _made(hint: Any, value: Any, folder: Path) -> Any:
+    """What `_plain` wrote, as the type that the record's field declares."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return None if value is None else _made(inner[0], value, folder)
+    if origin is tuple:
+        return tuple(_made(inner[0], v, folder) for v in value)
+    if origin is Mapping:
+        return {k: _made(inner[1], v, folder) for k, v in value.items()}
+    if is_dataclass(hint) and isinstance(hint, type):
+        hints = _hints(hint)
+        return hint(**{k: _made(hints[k], v, folder) for k, v in value.items()})
+    if hint is float:
+        return math.nan if value is None else float(value)
+    return _table(value["table"], folder) if hint is _Table else value
+
+
+def _table(number: int, folder: Path) -> Any:
+    import polars as pl
+
+    return pl.read_parquet(_table_file(folder, int(number)))
+
+
+class _Table:
+    """Stands for a table in `_hints`, where the contract's own word is known to type checkers only."""
+
+
+@cache
+def _hints(record: type) -> dict[str, Any]:
+    return get_type_hints(record, localns={"Table": _Table})

@@ -58,7 +58,7 @@ def load_blend(folder: Path) -> Blend:
 
 @dataclass(frozen=True)
 class Mixture:
-    """Weights chosen on all out-of-fold cases; `outcomes` are honest: each case answered by weights it did not choose."""
+    """Weights chosen on all out-of-fold cases. In `outcomes` each case is answered by weights it did not choose."""
 
     weights: Mapping[str, float]
     outcomes: Table

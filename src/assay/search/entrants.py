@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,8 @@ class Entrant:
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {f.name: getattr(self.recipe, f.name) for f in dataclasses.fields(self.recipe)}  # type: ignore[arg-type]  # a recipe is a dataclass by contract
+        fields = dataclasses.fields(self.recipe)  # type: ignore[arg-type]  # a dataclass by contract
+        return {f.name: getattr(self.recipe, f.name) for f in fields}
 
     @property
     def baseline(self) -> bool:
@@ -60,7 +61,7 @@ def entrants(task: Task, paradigm: str, asked: Sequence[str] = (), *, trials: in
             field.append(Entrant(name, registered, recipe))
     field.sort(key=lambda e: (not e.baseline, e.recipe.order))
     if not field:
-        raise AssayError(f"no registered recipe can learn this task ({task.name}). Known: {', '.join(known) or 'none'}.")
+        raise AssayError(f"no recipe can learn this task ({task.name}). Registered: {', '.join(known) or 'none'}.")
     return tuple(_of_size(field, trials, task.seed)), tuple(left_out)
 
 
@@ -70,8 +71,9 @@ def _of_size(field: list[Entrant], trials: int | None, seed: int) -> list[Entran
     if trials is None:
         return field
     tunable = [e for e in others if isinstance(e.recipe, Tunes) and e.recipe.space()]
-    more = [variant(tunable[i % len(tunable)], i // len(tunable) + 2, seed) for i in range(trials - len(others))] if tunable else []
-    return baselines + (others + more)[:trials]
+    if tunable:
+        others += [variant(tunable[i % len(tunable)], i // len(tunable) + 2, seed) for i in range(trials - len(others))]
+    return baselines + others[:trials]
 
 
 def variant(entrant: Entrant, number: int, seed: int) -> Entrant:
@@ -79,7 +81,7 @@ def variant(entrant: Entrant, number: int, seed: int) -> Entrant:
     assert isinstance(entrant.recipe, Tunes)  # noqa: S101 - the caller chose it so
     rng = np.random.default_rng([seed, number, *entrant.registered.encode()])
     drawn = {name: draw(rng, span) for name, span in entrant.recipe.space().items()}
-    recipe: Recipe = dataclasses.replace(entrant.recipe, **drawn)  # type: ignore[type-var]  # a recipe is a dataclass by contract
+    recipe: Recipe = dataclasses.replace(entrant.recipe, **drawn)  # type: ignore[type-var]  # a dataclass by contract
     return Entrant(f"{entrant.name} {number}", entrant.registered, recipe)
 
 
@@ -94,9 +96,8 @@ def draw(rng: np.random.Generator, span: Sequence[Any]) -> Any:
     elif kind in ("float", "int"):
         value = rng.uniform(low, high)
     else:
-        raise AssayError(f"a recipe's space has a span of kind {kind!r}. {nearest(kind, ['float', 'log', 'int', 'int_log', 'choice'])}")
+        kinds = ["float", "log", "int", "int_log", "choice"]
+        raise AssayError(f"a recipe's space has a span of kind {kind!r}. {nearest(kind, kinds)}")
     return round(value) if kind.startswith("int") else value
 
 
-def by_name(field: Sequence[Entrant]) -> Mapping[str, Entrant]:
-    return {e.name: e for e in field}

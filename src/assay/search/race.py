@@ -56,7 +56,7 @@ class Race:
     """One race over a field of entrants. `run()` returns when nothing is left to try or the time is over."""
 
     def __init__(
-        self, task: Task, field_: Sequence[Entrant], folder: Path, workers: Workers, clock: Clock, emit: Emit
+        self, task: Task, field_: Sequence[Entrant], folder: Path, *, workers: Workers, clock: Clock, emit: Emit
     ) -> None:
         self.task, self.folder, self.workers, self.clock, self.emit = task, folder, workers, clock, emit
         self.folds, self.metric = task.plan.folds, task.metrics[0]
@@ -208,7 +208,8 @@ class Race:
     def _close(self) -> None:
         """The time is over: what has not finished is cut."""
         for runner in self.runners:
-            wanted = self.folds if self._finalists and runner in self._finalists or runner.entrant.baseline else 1
+            goes_on = runner.entrant.baseline or runner in (self._finalists or ())
+            wanted = self.folds if goes_on else 1
             if not runner.state and len(runner.done) < wanted:
                 self._end(runner, "cut", "the time was over before it was done")
 

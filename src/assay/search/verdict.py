@@ -60,8 +60,8 @@ def decide(race: Race, paradigm: Paradigm) -> Verdict:
     gaps = {r.entrant.name: compare(metric, scores[best.entrant.name], scores[r.entrant.name], seed=seed)
             for r in order[1:]}
     mixture = _mixture(race, paradigm, scores, best, scope)
-    chosen, weights, why = _choose(race, order, gaps, mixture)
-    lines = _lines(race, order, gaps, scores, scope)
+    chosen, weights, why = _choose(order, gaps, mixture)
+    lines = _lines(race, order, gaps, scores)
     if chosen == "ensemble" and mixture is not None:
         top = Line(None, "ensemble", _recipe_of(weights), "best", estimate(metric, mixture.outcomes, seed=seed), None)
         lines = [top, *_behind_mixture(lines, mixture, scores, metric, seed)]
@@ -77,9 +77,9 @@ def _scope(race: Race) -> tuple[int, ...]:
     return tuple(range(race.folds)) if full else (0,)
 
 
-def _mixture(race: Race, paradigm: Paradigm, scores: Mapping[str, Table], best: Runner, scope: tuple[int, ...]) -> (
-    Mixture | None
-):
+def _mixture(
+    race: Race, paradigm: Paradigm, scores: Mapping[str, Table], best: Runner, scope: tuple[int, ...]
+) -> Mixture | None:
     """The greedy mixture of the recipes besides the baselines, where the paradigm blends and there is time to choose."""
     names = [r.entrant.name for r in race.runners if r.entrant.name in scores and not r.entrant.baseline]
     if not isinstance(paradigm, Blends) or len(names) < 2 or best.entrant.baseline or race.clock.left < 1:
@@ -91,9 +91,9 @@ def _mixture(race: Race, paradigm: Paradigm, scores: Mapping[str, Table], best: 
     return mix(began, best.entrant.name, fold, metric=race.metric, blends=paradigm, seed=race.task.seed)
 
 
-def _choose(race: Race, order: list[Runner], gaps: Mapping[str, Difference], mixture: Mixture | None) -> (
-    tuple[str, dict[str, float], str]
-):
+def _choose(
+    order: list[Runner], gaps: Mapping[str, Difference], mixture: Mixture | None
+) -> tuple[str, dict[str, float], str]:
     best = order[0].entrant.name
     if mixture is not None and not mixture.gain.tied and mixture.gain.estimate.value > 0:
         gain = mixture.gain.estimate
@@ -119,8 +119,7 @@ def _cheapest_equal(order: list[Runner], gaps: Mapping[str, Difference]) -> Runn
 
 
 def _lines(
-    race: Race, order: list[Runner], gaps: Mapping[str, Difference], scores: Mapping[str, Table],
-    scope: tuple[int, ...],
+    race: Race, order: list[Runner], gaps: Mapping[str, Difference], scores: Mapping[str, Table]
 ) -> list[Line]:
     adjusted = dict(zip(gaps, holm([g.p for g in gaps.values()]), strict=True)) if gaps else {}
     lines = []

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,11 +60,9 @@ class _Process:
         self.busy = _Busy(job, deadline)
         pipe = self._process.stdin
         assert pipe is not None  # noqa: S101 - it was asked for as a pipe
-        try:
+        with suppress(BrokenPipeError):                # it died: the listener says so
             pipe.write(json.dumps(job) + "\n")
             pipe.flush()
-        except BrokenPipeError:
-            pass                                       # it died: the listener says so
 
     def kill(self) -> None:
         self._process.kill()
@@ -142,7 +141,5 @@ class Workers:
 
 
 def _close_quietly(pipe: Any) -> None:
-    try:
+    with suppress(OSError):                            # unsent words to a dead process
         pipe.close()
-    except OSError:
-        pass                                           # unsent words to a dead process

@@ -6,10 +6,10 @@ import polars as pl
 
 from assay.contract import Metric, Table
 from assay.errors import ProblemError, StoreError
+from assay.problem import Problem
 from assay.report.story import Comparison
 from assay.stages.prove import put_side_by_side
 from assay.stages.recognise import recognise
-from assay.problem import Problem
 from assay.store.runs import Run
 from assay.store.store import Store
 
@@ -47,7 +47,7 @@ def _equal(a: Table, b: Table, columns: list[str]) -> bool:
 def _outcomes(run: Run) -> Table:
     path = run.folder / "evidence" / "test.parquet"
     if not path.exists():
-        raise StoreError(f"run {run.id} has no test outcomes: it was not finished. Finish it: assay train --resume {run.id}")
+        raise StoreError(f"run {run.id} was not finished, so it has no test outcomes: assay train --resume {run.id}")
     return pl.read_parquet(path)
 
 

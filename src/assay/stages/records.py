@@ -21,7 +21,8 @@ def show(ref: str, store: Store | None = None) -> Story:
     """The story of a finished run: everything its report says, as a record."""
     run = (store or Store.find()).run(ref)
     if not (run.folder / "story.json").exists():
-        raise StoreError(f"run {run.id} has no report: it is {run.info()['status']}. Finish it: assay train --resume {run.id}")
+        status = run.info()["status"]
+        raise StoreError(f"run {run.id} has no report: it is {status}. Finish it: assay train --resume {run.id}")
     return story_from_json(run.folder)
 
 

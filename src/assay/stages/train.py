@@ -5,8 +5,8 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -129,21 +129,22 @@ def _recorded(run: Run, listen: Listen | None) -> Iterator[None]:
 
 
 def _finish_quietly(run: Run, error: BaseException) -> None:
-    try:
+    with suppress(StoreError, OSError):                # the disk is full: the first error is the one to tell
         run.finish("failed", {"error": str(error)})
-    except (StoreError, OSError):
-        pass                                           # the disk is full: the first error is the one to tell
 
 
+@dataclass
 class _Life:
     """The stages of one run, in order. Each leaves what it found in the run's folder."""
 
-    def __init__(
-        self, run: Run, problem: Problem, name: str, paradigm: Paradigm, task: Task, clock: Clock, store: Store
-    ) -> None:
-        self.run, self.problem, self.name, self.paradigm = run, problem, name, paradigm
-        self.task, self.clock, self.store = task, clock, store
-        self.cut: list[str] = []
+    run: Run
+    problem: Problem
+    name: str
+    paradigm: Paradigm
+    task: Task
+    clock: Clock
+    store: Store
+    cut: list[str] = field(default_factory=list)
 
     def emit(self, kind: str, **payload: Any) -> None:
         self.run.emit(kind, elapsed=round(self.clock.elapsed, 3), **payload)
@@ -172,7 +173,8 @@ class _Life:
             why = importance(self.task, model, cases, min(0.5 * self.clock.left, self.clock.tail_s))
         with self.stage("record", "saving the model and the report"):
             version_ = self.record(model)
-        story = self.tell(court, race, verdict, report, comparisons, why, version_, model)
+        story = self.tell(verdict, model, court=court, test=report, comparisons=comparisons, importance=why,
+                          version=version_)
         return self.close(story, model)
 
     # --- the stages --------------------------------------------------------------------------------
@@ -188,9 +190,9 @@ class _Life:
 
     def hold_race(self, workers: Workers) -> Race:
         problem = self.problem
-        field, left_out = entrants(self.task, self.name, problem.recipes, trials=problem.trials)
+        runners, left_out = entrants(self.task, self.name, problem.recipes, trials=problem.trials)
         self.cut += left_out
-        race = Race(self.task, field, self.run.folder / "race", workers, self.clock, self.emit)
+        race = Race(self.task, runners, self.run.folder / "race", workers=workers, clock=self.clock, emit=self.emit)
         race.run()
         cut = [r.entrant.name for r in race.runners if r.state == "cut"]
         if cut:
@@ -228,20 +230,18 @@ class _Life:
         save_model(model, self.run.folder / "model", lineage=lineage)
         return self.store.register(_model_name(self.problem), self.run)
 
-    def tell(self, court: tuple[Finding, ...], race: Race, verdict: Verdict, report: Report,
-             comparisons: tuple[Comparison, ...], why: Finding, version_: int, model: Model) -> Story:
+    def tell(self, verdict: Verdict, model: Model, **found: Any) -> Story:
         metrics = {m.name: m for m in self.task.metrics}
         return Story(
-            run=self.run.id, name=_model_name(self.problem), version=version_, title=self.task.title,
+            run=self.run.id, name=_model_name(self.problem), title=self.task.title,
             task=self.task.name, declared=self.problem.declared(), facts=self.task.facts(),
-            plan=self.task.plan.facts(), metric=race.metric.name, why_metric=self.task.why_metric,
+            plan=self.task.plan.facts(), metric=self.task.metrics[0].name, why_metric=self.task.why_metric,
             metric_says={n: m.says for n, m in metrics.items()},
             higher_is_better={n: m.higher_is_better for n, m in metrics.items()},
-            units={n: m.unit for n, m in metrics.items()}, court=court, leaderboard=_entries(verdict),
-            chosen=verdict.chosen, why_chosen=verdict.why, test=report, comparisons=comparisons, importance=why,
-            looks=len(self.run.looks()), spent=dict(self.clock.spent), budget_s=self.problem.budget_s,
+            units={n: m.unit for n, m in metrics.items()}, leaderboard=_entries(verdict),
+            chosen=verdict.chosen, why_chosen=verdict.why, looks=len(self.run.looks()), spent=dict(self.clock.spent), budget_s=self.problem.budget_s,
             cut=tuple(self.cut), made=datetime.now(UTC).isoformat(timespec="seconds"), versions=_versions(),
-            signature=asdict(model.signature),
+            signature=asdict(model.signature), **found,
         )
 
     def close(self, story: Story, model: Model) -> Trained:
