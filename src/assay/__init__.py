@@ -10,20 +10,23 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_WHERE = {
-    "Problem": "assay.problem:Problem",
-    "UserError": "assay.errors:UserError",
-    "AssayError": "assay.errors:AssayError",
-}
+__all__ = [
+    "AssayError", "Estimate", "Finding", "GateError", "Metric", "Problem", "Report", "UserError", "__version__",
+    "compare", "evaluate", "load", "resume", "train",
+]
 
-__all__ = ["__version__", *_WHERE]
+_WHERE = {
+    **dict.fromkeys(("train", "resume", "load", "evaluate", "compare"), "assay.api"),
+    **dict.fromkeys(("AssayError", "GateError", "UserError"), "assay.errors"),
+    **dict.fromkeys(("Estimate", "Finding", "Metric", "Report"), "assay.contract"),
+    "Problem": "assay.problem",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'assay' has no attribute {name!r}")
-    module, _, attribute = _WHERE[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return getattr(importlib.import_module(_WHERE[name]), name)
 
 
 def __dir__() -> list[str]:

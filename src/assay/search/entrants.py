@@ -86,7 +86,7 @@ def variant(entrant: Entrant, number: int, seed: int) -> Entrant:
 
 
 def draw(rng: np.random.Generator, span: Sequence[Any]) -> Any:
-    """One value of a span: ("float", lo, hi), ("log", lo, hi), ("int", lo, hi), ("int_log", lo, hi), ("choice", [...])."""
+    """One value of a span: (kind, low, high) with kind float, log, int or int_log; or ("choice", [...])."""
     kind, *ends = span
     if kind == "choice":
         return ends[0][int(rng.integers(len(ends[0])))]

@@ -80,7 +80,7 @@ def _scope(race: Race) -> tuple[int, ...]:
 def _mixture(
     race: Race, paradigm: Paradigm, scores: Mapping[str, Table], best: Runner, scope: tuple[int, ...]
 ) -> Mixture | None:
-    """The greedy mixture of the recipes besides the baselines, where the paradigm blends and there is time to choose."""
+    """The greedy mixture of the recipes besides the baselines, where the paradigm blends and there is time."""
     names = [r.entrant.name for r in race.runners if r.entrant.name in scores and not r.entrant.baseline]
     if not isinstance(paradigm, Blends) or len(names) < 2 or best.entrant.baseline or race.clock.left < 1:
         return None

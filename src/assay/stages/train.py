@@ -206,7 +206,7 @@ class _Life:
         if not ours.whole:
             self.cut.append(f"The model was put to {len(ours.outcomes):,} of {ours.of:,} test cases, chosen at random.")
         others = []
-        for runner in self._rivals(race, verdict):
+        for runner in self._rivals(verdict):
             if self.clock.left > 0.25 * self.clock.tail_s:
                 rival = load_model(race.model_folder(runner, verdict.scope[0]))
                 tried = attempt_within(self.task, rival, cases, 0.15 * self.clock.left)
@@ -217,7 +217,7 @@ class _Life:
         self._keep("test", ours.outcomes)
         return report, put_side_by_side(race.metric, verdict.chosen, ours.outcomes, others, self.task.seed)
 
-    def _rivals(self, race: Race, verdict: Verdict) -> list[Runner]:
+    def _rivals(self, verdict: Verdict) -> list[Runner]:
         """The best baseline and the runner-up, each by the model of its first fold."""
         ranked = [line.runner for line in verdict.lines if line.runner and line.behind is not None]
         baseline = next((r for r in ranked if r.entrant.baseline), None)
@@ -239,7 +239,8 @@ class _Life:
             metric_says={n: m.says for n, m in metrics.items()},
             higher_is_better={n: m.higher_is_better for n, m in metrics.items()},
             units={n: m.unit for n, m in metrics.items()}, leaderboard=_entries(verdict),
-            chosen=verdict.chosen, why_chosen=verdict.why, looks=len(self.run.looks()), spent=dict(self.clock.spent), budget_s=self.problem.budget_s,
+            chosen=verdict.chosen, why_chosen=verdict.why, looks=len(self.run.looks()),
+            spent=dict(self.clock.spent), budget_s=self.problem.budget_s,
             cut=tuple(self.cut), made=datetime.now(UTC).isoformat(timespec="seconds"), versions=_versions(),
             signature=asdict(model.signature), **found,
         )

@@ -1,0 +1,54 @@
+"""The Python face: the same functions as the command line's, taking frames as well as paths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from assay.contract import Report
+from assay.problem import problem
+from assay.report.story import Comparison
+from assay.stages import compare as _compare
+from assay.stages import evaluate as _evaluate
+from assay.stages import load as _load
+from assay.stages import train as _train
+from assay.stages.load import Loaded
+from assay.stages.train import Trained
+from assay.store.store import Store
+
+
+def train(
+    data: Any = None, /, *, store: str | Path | None = None, listen: Callable[[dict[str, Any]], None] | None = None,
+    **said: Any,
+) -> Trained:
+    """From data to a proved model: `assay.train(df, target="churn", budget="5m")`.
+
+    data: pandas, polars or arrow frame, a path or glob, an environment's id, a problem.yaml, or a Problem.
+    said: any field of Problem; `budget` takes spans such as "5m". Raises UserError for what cannot be used,
+    GateError where a check is sure of a leak."""
+    return _train.train(problem(data, **said), store=_at(store), listen=listen)
+
+
+def resume(run: str | None = None, /, *, store: str | Path | None = None) -> Trained:
+    """Go on with an interrupted run: the latest, or the one named."""
+    return _train.resume(run, store=_at(store))
+
+
+def load(ref: str | Path, /, *, store: str | Path | None = None) -> Loaded:
+    """The model called "churn", "churn@champion", "churn:3" or "last", of a run, or in a folder."""
+    return _load.load(ref, store=_at(store))
+
+
+def evaluate(model: Loaded | str | Path, data: Any, /, *, store: str | Path | None = None) -> Report:
+    """Every metric with its interval on labelled cases the model has not met."""
+    return _evaluate.evaluate(model, data, store=_at(store))
+
+
+def compare(run: str, other: str, /, *, store: str | Path | None = None) -> list[Comparison]:
+    """Two runs on the test cases they share, paired, metric by metric."""
+    return _compare.compare(run, other, store=_at(store))
+
+
+def _at(store: str | Path | None) -> Store | None:
+    return None if store is None else Store.at(Path(store))
