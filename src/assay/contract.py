@@ -259,9 +259,11 @@ class Inspects(Protocol):
 
 @runtime_checkable
 class Tunes(Protocol):
-    """A recipe that can be varied: `space` says over what, `vary` draws one variant."""
+    """A recipe that can be varied."""
 
-    def space(self) -> Mapping[str, Any]: ...
+    def space(self) -> Mapping[str, tuple[Any, ...]]:
+        """Field -> a span: ("uniform" | "log" | "int" | "int_log", low, high), or ("choice", *values)."""
+        ...
 
 
 # --- what is found ---------------------------------------------------------------------------

@@ -86,17 +86,17 @@ def variant(entrant: Entrant, number: int, seed: int) -> Entrant:
 
 
 def draw(rng: np.random.Generator, span: Sequence[Any]) -> Any:
-    """One value of a span: (kind, low, high) with kind float, log, int or int_log; or ("choice", [...])."""
+    """One value of a span, as `contract.Tunes` describes them."""
     kind, *ends = span
     if kind == "choice":
-        return ends[0][int(rng.integers(len(ends[0])))]
+        return ends[int(rng.integers(len(ends)))]
     low, high = ends
     if kind in ("log", "int_log"):
         value = math.exp(rng.uniform(math.log(low), math.log(high)))
-    elif kind in ("float", "int"):
+    elif kind in ("uniform", "int"):
         value = rng.uniform(low, high)
     else:
-        kinds = ["float", "log", "int", "int_log", "choice"]
+        kinds = ["uniform", "log", "int", "int_log", "choice"]
         raise AssayError(f"a recipe's space has a span of kind {kind!r}. {nearest(kind, kinds)}")
     return round(value) if kind.startswith("int") else value
 

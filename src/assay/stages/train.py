@@ -82,9 +82,9 @@ def resume(ref: str | None, *, store: Store | None = None, listen: Listen | None
     run = store.run(ref) if ref else next(iter(store.unfinished()), None)
     if run is None:
         raise ProblemError("there is no unfinished run to resume. Start one: assay train churn.csv --target churn")
-    if run.info()["status"] == "done":
-        raise ProblemError(f"run {run.id} is finished. See it: assay show {run.id}")
     info = run.info()
+    if info["status"] == "done":
+        raise ProblemError(f"run {run.id} is finished. See it: assay show {run.id}")
     if "paradigm" not in info or not (run.folder / "task" / "task.json").exists():
         raise ProblemError(f"run {run.id} was stopped before its data had been read. Start it anew: assay train "
                            f"{info['declared']['data']}")
@@ -93,8 +93,8 @@ def resume(ref: str | None, *, store: Store | None = None, listen: Listen | None
     problem = Problem(data=info["declared"]["data"], **info["settings"])
     before = max((float(e.get("elapsed", 0.0)) for e in run.events()), default=0.0)
     clock = _clock(problem, before)
+    run.claim()
     with _recorded(run, listen):
-        run.update(status="running")
         task = paradigm.open(run.folder / "task", test=True)
         return _Life(run, problem, name, paradigm, task, clock, store).live()
 
@@ -117,8 +117,7 @@ def _recorded(run: Run, listen: Listen | None) -> Iterator[None]:
     if listen is not None:
         run.subscribe(listen)
     try:
-        with run.claim():
-            yield
+        yield
     except KeyboardInterrupt:
         run.finish("interrupted", {})
         raise
