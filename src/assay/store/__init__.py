@@ -10,7 +10,7 @@
         lock                             held by the process that works on the run
         model/                           see package.py
     .assay/models/<name>/versions/<n>.json   {version, run, folder, made, digest, summary}
-    .assay/models/<name>/aliases.jsonl       {when, who, alias, version, from, why}: the last line of an alias is its truth
+    .assay/models/<name>/aliases.jsonl       {when, who, alias, version, from, why}: its last line says where it points
 
 No lock is needed to begin a run or to register a version: folders and version files are made by
 exclusive creation, and the loser of a race takes the next name.
