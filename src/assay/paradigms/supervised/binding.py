@@ -1,0 +1,278 @@
+"""From a problem to a task: read, choose the features, tell the goal apart, choose the metric, make the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from assay.contract import TRAIN, Array, Field, Metric, Model, Signature, Table
+from assay.errors import ProblemError, nearest
+from assay.paradigms.supervised import slices
+from assay.paradigms.supervised.goal import GOALS, Asked, as_words, ask, label
+from assay.paradigms.supervised.target import Coder, Target
+from assay.paradigms.supervised.task import Question, SupervisedTask, grouped
+from assay.problem import Problem
+from assay.splits import Plan, group_plan, random_plan, time_plan
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".feather", ".arrow", ".ipc", ".json", ".jsonl", ".ndjson",
+            ".xlsx", ".xls", ".xlsb", ".ods", ".csv.gz", ".tsv.gz", ".csv.zip", ".zip", ".gz", ".zst")
+MOST_TESTED = 50_000
+FEWEST_TRAINED = 16
+
+
+def claims(problem: Problem) -> float:
+    """1 where the task says so; high for a table with a target; low for a table alone; 0 for all else."""
+    if problem.task is not None:
+        return 1.0 if problem.task in GOALS else 0.0
+    tabular = not isinstance(problem.data, str | Path) or str(problem.data).lower().endswith(SUFFIXES)
+    if problem.target:
+        return 0.9 if tabular else 0.3
+    return 0.2 if tabular else 0.0
+
+
+def bind(problem: Problem, progress: Callable[[str], None]) -> SupervisedTask:
+    """Read the data, infer what was not said, make the split plan. Raises DataError, ProblemError."""
+    from assay.table import read
+
+    typed = read(problem.data, types=problem.types, progress=progress)
+    targets = _named(problem, typed.table.columns)
+    asked = ask(typed.table.select(targets), task=problem.task, positive=problem.positive)
+    rows = typed.table[asked.kept].with_columns(asked.answers)
+    rows, kept, notes = _with_moments(rows, asked.kept, problem.time)
+    records, used = _chosen(typed.columns, problem, targets, rows)
+    if not used:
+        raise ProblemError(f"no column of {problem.declared()['data']} is left to predict {targets[0]!r} from. "
+                           "Say --types for a column that was taken for an id.")
+    plan = _plan(rows, kept, problem, asked.target)
+    train = rows[plan.rows(TRAIN)]
+    signature = Signature(tuple(_field(c, train) for c in used), asked.target.outputs(),
+                          tuple(r["name"] for r in records if not r["used"] and r["name"] not in targets))
+    metrics, why_metric = metrics_for(asked.target, problem.metric, train)
+    question = Question(
+        title=f"{' and '.join(targets[:3])} in {_called(problem.data)}", target=asked.target, signature=signature,
+        metric=metrics[0].name, why_metric=why_metric, why_goal=asked.why, seed=problem.seed, group=problem.group,
+        time=problem.time, sensitive=tuple(problem.sensitive), classes=_counts(asked), columns=tuple(records),
+        slices=slices.choose(train, signature.inputs, problem.sensitive),
+        notes=(*typed.notes, *asked.notes, *notes),
+    )
+    needed = {*targets, *(f.name for f in signature.inputs), *problem.sensitive, problem.group, problem.time}
+    return SupervisedTask(question, rows.select(c for c in rows.columns if c in needed), kept, kept, plan, metrics)
+
+
+def rebind(model: Model, data: Any) -> SupervisedTask:
+    """A task whose test part is all of `data`, for a model that was saved. Raises ProblemError where the target is not in it."""
+    from assay.table import read
+
+    target = coder_of(model).target
+    kinds = {f.name: f.kind for f in model.signature.inputs}
+    typed = read(data, types=kinds, progress=lambda _: None)
+    table = typed.table
+    gone = [c for c in (*target.columns, *kinds) if c not in table.columns]
+    if gone:
+        raise ProblemError(f"{_called(data)} has no column {gone[0]!r}, which the model wants. {nearest(gone[0], table.columns)}")
+    answers = pl.DataFrame([_as_target(table[c], target) for c in target.columns])
+    kept = np.flatnonzero(~answers.select(pl.any_horizontal(pl.all().is_null())).to_series().to_numpy())
+    if not len(kept):
+        raise ProblemError(f"the target {target.columns[0]!r} is missing in all rows of {_called(data)}.")
+    rows = table[kept].with_columns(answers[kept]).select(*kinds, *target.columns)
+    plan = Plan(np.full(len(kept), -1), 1, "all", "every row is tested")
+    metrics, why = metrics_for(target, None)
+    left = len(table) - len(kept)
+    question = Question(
+        title=f"{' and '.join(target.columns[:3])} in {_called(data)}", target=target, signature=model.signature,
+        metric=metrics[0].name, why_metric=why, why_goal="the model's", slices=slices.choose(rows, model.signature.inputs, ()),
+        notes=(*typed.notes, *([f"{left:,} rows have no target and are left out"] if left else [])),
+    )
+    return SupervisedTask(question, rows, kept, kept, plan, metrics)
+
+
+def coder_of(model: Any) -> Coder:
+    """How a model of this paradigm reads its target; that of its first part for a model made of models."""
+    while not hasattr(model, "coder"):
+        if not getattr(model, "models", ()):
+            raise ProblemError(f"a {type(model).__name__} does not say what its target is; wanted a model trained on a table")
+        model = model.models[0]
+    coder: Coder = model.coder
+    return coder
+
+
+def _as_target(values: pl.Series, target: Target) -> pl.Series:
+    """Labelled values as a known target holds them. Raises ProblemError for a class that training never met."""
+    if target.goal == "regression":
+        return values.cast(pl.Float64, strict=False).fill_nan(None)
+    if target.goal == "multilabel":
+        return label(values)
+    text, _ = as_words(values)
+    new = text.drop_nulls().filter(~text.drop_nulls().is_in(list(target.classes)))
+    if len(new):
+        raise ProblemError(f"{values.name!r} holds {new[0]!r} in {len(new)} rows; the model knows {', '.join(target.classes[:8])}.")
+    return text
+
+
+# --- what is named ------------------------------------------------------------------------------
+
+
+def _named(problem: Problem, columns: Sequence[str]) -> list[str]:
+    """The target columns. Raises ProblemError for any name that the data does not have."""
+    if not problem.target:
+        raise ProblemError(f"no target was named. Say which column to predict with --target: {', '.join(columns[:30])}"
+                           + (f" and {len(columns) - 30} more" if len(columns) > 30 else ""))
+    said = [("target", c) for c in problem.target] + [("sensitive", c) for c in problem.sensitive]
+    said += [("drop", c) for c in problem.drop] + [("group", problem.group), ("time", problem.time)]
+    for what, column in said:
+        if column is not None and column not in columns:
+            raise ProblemError(f"--{what} names {column!r}, which is not a column. {nearest(column, columns)}")
+    for column in problem.target:
+        if column in (problem.group, problem.time) or column in problem.drop:
+            raise ProblemError(f"{column!r} is named as the target and as something else; a column has one role.")
+    return list(dict.fromkeys(problem.target))
+
+
+def _called(data: Any) -> str:
+    return Path(data).name if isinstance(data, str | Path) else f"a {type(data).__module__.split('.')[0]} frame"
+
+
+def _chosen(columns: Sequence[Any], problem: Problem, targets: Sequence[str], rows: Table) -> tuple[list[dict[str, Any]], list[Any]]:
+    """One record a column for reports, and the columns that are features."""
+    records, used = [], []
+    for column in columns:
+        role = _role(column, problem, targets, rows)
+        records.append({
+            "name": column.name, "kind": column.kind, "dtype": column.dtype, "why": role or column.why,
+            "missing": column.missing, "distinct": column.distinct, "example": _plain(column.example), "used": role == "",
+        })
+        if not role:
+            used.append(column)
+    return records, used
+
+
+def _role(column: Any, problem: Problem, targets: Sequence[str], rows: Table) -> str:
+    """Why a column is no feature; empty if it is one."""
+    if column.name in targets:
+        return "the target"
+    if column.name in problem.drop:
+        return "left out, as asked"
+    if column.name == problem.group:
+        return "says which rows belong together; not learned from"
+    if column.name == problem.time and column.kind != "datetime":
+        return "says when; not learned from, since later values were never met"
+    if column.kind in ("id", "constant"):
+        return f"left out: {column.why}"
+    return "left out: no value where the target is known" if rows[column.name].null_count() == len(rows) else ""
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def _field(column: Any, train: Table) -> Field:
+    """The field of a feature, with the levels and range of the training rows."""
+    values = train[column.name]
+    levels: tuple[str, ...] = ()
+    low = high = None
+    if column.kind == "categorical":
+        count = values.drop_nulls().cast(pl.String).alias("level").value_counts(name="n")
+        levels = tuple(count.sort(["n", "level"], descending=[True, False])["level"].head(100).to_list())
+    elif column.kind == "numeric":
+        known = values.cast(pl.Float64).drop_nulls()
+        known = known.filter(known.is_finite())
+        low, high = (float(known.min()), float(known.max())) if len(known) else (None, None)
+    return Field(column.name, column.kind, column.dtype, levels=levels, low=low, high=high, example=_plain(column.example))
+
+
+def _counts(asked: Asked) -> dict[str, int]:
+    if asked.target.goal == "regression":
+        return {}
+    if asked.target.goal == "multilabel":
+        return {c: int(asked.answers[c].sum()) for c in asked.answers.columns}
+    text = asked.answers.to_series()
+    return {c: int((text == c).sum()) for c in asked.target.classes}
+
+
+# --- which metric decides -----------------------------------------------------------------------
+
+
+def metrics_for(target: Target, chosen: str | None, train: Table | None = None) -> tuple[tuple[Metric, ...], str]:
+    """All metrics of the goal, the one that decides first, and why it does. `train` holds the target's columns."""
+    from assay.metrics import FAMILIES, lookup
+
+    name, why = (chosen, "the problem says so") if chosen else _fitting(target, train)
+    first = lookup(target.goal, name)
+    return (first, *(m for m in FAMILIES[target.goal] if m.name != first.name)), why
+
+
+def _fitting(target: Target, train: Table | None) -> tuple[str, str]:
+    if target.goal == "multiclass":
+        return "log_loss", "it asks for probabilities that can be trusted for every class"
+    if target.goal == "multilabel":
+        return "macro_average_precision", "every label counts the same, however rare"
+    if target.goal == "binary":
+        rare = _rare_share(train[target.columns[0]], target) if train is not None else 0.5
+        if rare < 0.1:
+            return "average_precision", f"the rarer class is {rare:.1%} of the rows, and ROC AUC is kind to many easy rows"
+        return "roc_auc", "it judges the order of the cases, whatever the cut between yes and no"
+    tail = _tail(train[target.columns[0]]) if train is not None else 0.0
+    if tail > HEAVY:
+        return "mae", (f"the target has heavy tails (kurtosis {tail:.0f}, 0 for a normal), "
+                       "and squared errors would hang on a few rows")
+    return "rmse", "large errors weigh more than small ones"
+
+
+HEAVY = 30.0                                    # excess kurtosis
+
+
+def _rare_share(truth: pl.Series, target: Target) -> float:
+    share = float((truth == target.positive).mean() or 0.0)
+    return min(share, 1 - share)
+
+
+def _tail(truth: pl.Series) -> float:
+    return float(truth.kurtosis() or 0.0)
+
+
+# --- the plan -------------------------------------------------------------------------------------
+
+
+def _with_moments(rows: Table, kept: Array, time: str | None) -> tuple[Table, Array, tuple[str, ...]]:
+    """Without the rows whose time is missing. Raises ProblemError where the column is neither moments nor numbers."""
+    if time is None:
+        return rows, kept, ()
+    if not (rows[time].dtype.is_temporal() or rows[time].dtype.is_numeric()):
+        raise ProblemError(f"--time names {time!r}, which holds text such as {rows[time].drop_nulls().first()!r}. "
+                           "Wanted dates, times or numbers.")
+    there = np.flatnonzero(rows[time].is_not_null().to_numpy())
+    gone = len(rows) - len(there)
+    notes = (f"{gone:,} rows without {time!r} are left out",) if gone else ()
+    return rows[there], kept[there], notes
+
+
+def _plan(rows: Table, ids: Array, problem: Problem, target: Target) -> Plan:
+    n = len(rows)
+    test = max(min(problem.test, MOST_TESTED / n, 1 - FEWEST_TRAINED / n), 1 / n)
+    if problem.time:
+        return time_plan(rows[problem.time].to_physical().to_numpy(), test=test, name=problem.time)
+    codes = _strata(rows, target)
+    folds = problem.folds or _folds(n * (1 - test), codes, target)
+    if problem.group:
+        groups = grouped(rows[problem.group], ids).to_numpy()
+        return group_plan(groups, test=test, folds=folds, seed=problem.seed, name=problem.group)
+    plan = random_plan(n, test=test, folds=folds, seed=problem.seed, strata=codes)
+    return replace(plan, why="the range of the target is spread evenly over the parts") if target.goal == "regression" else plan
+
+
+def _strata(rows: Table, target: Target) -> Array:
+    truth = target.truth(rows)
+    coder = Coder.fit(target, truth)
+    return coder.strata(coder.encode(truth))
+
+
+def _folds(trained: float, codes: Array, target: Target) -> int:
+    """5 up to 20,000 training rows, 3 up to 60,000, then one holdout; of two classes, no more than the rarer has rows."""
+    by_size = 5 if trained <= 20_000 else 3 if trained <= 60_000 else 1
+    rarest = int(np.bincount(codes).min()) if target.goal == "binary" else by_size
+    return max(min(by_size, int(rarest * 0.8)), 2) if by_size > 1 and target.goal == "binary" else by_size

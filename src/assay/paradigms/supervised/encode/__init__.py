@@ -1,0 +1,139 @@
+"""Columns of a table as one array of numbers: fitted on training rows, saved as JSON and safetensors.
+
+Each input becomes a block of columns; what a row becomes never depends on the other rows of its batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+import polars as pl
+
+from assay.contract import Array, Field, Table
+from assay.errors import TamperedError
+from assay.files import read_json, write_json
+from assay.paradigms.supervised.encode.categories import MOST_COLUMNS, Coded, OneHot
+from assay.paradigms.supervised.encode.numbers import Moment, Plain, Scaled
+from assay.paradigms.supervised.encode.text import Topics
+from assay.paradigms.supervised.learner import Encoding
+
+WIDEST = 2_000                                  # columns of all categories together, numbers encoding
+TOPICS: dict[Encoding, int] = {"codes": 48, "numbers": 128}
+
+
+class Block(Protocol):
+    """What one input becomes. `names` has one entry a column, said after the input's own name."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    def transform(self, values: pl.Series, /) -> Array: ...
+    def state(self) -> dict[str, Any]: ...
+
+
+BLOCKS: dict[str, Any] = {b.kind: b for b in (Plain, Scaled, Moment, Coded, OneHot, Topics)}
+"""The only classes that a saved encoder can name."""
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Inputs, each with its block, in the order of the array's columns."""
+
+    encoding: Encoding
+    inputs: tuple[str, ...]
+    blocks: tuple[Block, ...]
+
+    @classmethod
+    def fit(cls, table: Table, fields: tuple[Field, ...], encoding: Encoding, *, calendar_only: str | None = None) -> Self:
+        """Learn from the rows of `table` how each field becomes columns."""
+        categories = sum(f.kind == "categorical" for f in fields)
+        most = max(2, min(MOST_COLUMNS, WIDEST // max(categories, 1)))
+        blocks = tuple(_block(table[f.name], f, encoding, most, f.name == calendar_only) for f in fields)
+        return cls(encoding, tuple(f.name for f in fields), blocks)
+
+    @cached_property
+    def sources(self) -> tuple[int, ...]:
+        """Which input (its position) each column of the array comes from."""
+        return tuple(i for i, block in enumerate(self.blocks) for _ in block.names)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What each column of the array is, in words: 'Contract = Two year', 'tenure'."""
+        return tuple(f"{n}{part}" for n, block in zip(self.inputs, self.blocks, strict=True) for part in block.names)
+
+    @cached_property
+    def categorical(self) -> tuple[int, ...]:
+        """Columns of the array that hold codes."""
+        return tuple(i for i, source in enumerate(self.sources) if self.blocks[source].kind == "coded")
+
+    def transform(self, table: Table) -> Array:
+        """(n, len(names)): float32 for codes, float64 for numbers; rows aligned with the table."""
+        X = np.empty((len(table), len(self.sources)), np.float32 if self.encoding == "codes" else np.float64)
+        at = 0
+        for name, block in zip(self.inputs, self.blocks, strict=True):
+            part = block.transform(table.get_column(name))
+            X[:, at : at + part.shape[1]] = part
+            at += part.shape[1]
+        return X
+
+    def save(self, folder: Path) -> None:
+        from safetensors.numpy import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        said, arrays = [], {}
+        for i, (name, block) in enumerate(zip(self.inputs, self.blocks, strict=True)):
+            state = block.state()
+            arrays |= {f"{i}.{n}": np.ascontiguousarray(v) for n, v in state.items() if isinstance(v, np.ndarray)}
+            plain = {n: list(v) if isinstance(v, tuple) else v for n, v in state.items() if not isinstance(v, np.ndarray)}
+            said.append({"input": name, "block": block.kind, **plain})
+        write_json(folder / "encoder.json", {"encoding": self.encoding, "inputs": said})
+        if arrays:
+            save_file(arrays, folder / "encoder.safetensors")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Raises TamperedError where the files do not fit together."""
+        try:
+            said = read_json(folder / "encoder.json")
+            arrays = _arrays(folder / "encoder.safetensors")
+            encoding = said["encoding"]
+            if encoding not in ("codes", "numbers"):
+                raise ValueError(f"there is no encoding {encoding!r}")
+            blocks = tuple(BLOCKS[s["block"]].build(s, arrays.get(i, {})) for i, s in enumerate(said["inputs"]))
+            return cls(encoding, tuple(str(s["input"]) for s in said["inputs"]), blocks)
+        except (OSError, KeyError, TypeError, ValueError, AttributeError) as wrong:
+            raise TamperedError(f"the encoder in {folder} cannot be read: {wrong}") from None
+
+
+def _arrays(path: Path) -> dict[int, dict[str, Array]]:
+    """The arrays of each input, by its position."""
+    if not path.exists():
+        return {}
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        flat = load_file(path)
+    except SafetensorError as wrong:
+        raise ValueError(f"{path.name} is not whole: {wrong}") from None
+    nested: dict[int, dict[str, Array]] = {}
+    for name, array in flat.items():
+        at, _, part = name.partition(".")
+        nested.setdefault(int(at), {})[part] = array
+    return nested
+
+
+def _block(values: pl.Series, field: Field, encoding: Encoding, most: int, calendar_only: bool) -> Block:
+    smooth = encoding == "numbers"
+    if field.kind == "text":
+        return Topics.fit(values, rank=TOPICS[encoding])
+    if field.kind == "datetime":
+        return Moment.fit(values, smooth=smooth, calendar_only=calendar_only)
+    if field.kind == "categorical":
+        return OneHot.fit(values, most=most) if smooth else Coded.fit(values)
+    return Scaled.fit(values) if smooth else Plain.fit(values)

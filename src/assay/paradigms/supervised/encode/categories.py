@@ -1,0 +1,136 @@
+"""Categories as columns of an array: integer codes for trees, one column a level for everything that adds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+
+from assay.contract import Array
+
+MOST_CODES = 1_000                              # levels with a code of their own; the rest share one
+MOST_COLUMNS = 50                               # levels with a column of their own
+RARE = 3                                        # a level met fewer times shares the column of the others
+
+
+def _by_frequency(values: pl.Series) -> tuple[list[str], list[int]]:
+    """Levels from most to least frequent, ties by name, and how often each was met."""
+    count = values.drop_nulls().cast(pl.String).alias("level").value_counts(name="n")
+    count = count.sort(["n", "level"], descending=[True, False])
+    return count["level"].to_list(), count["n"].to_list()
+
+
+def _codes(values: pl.Series, enum: pl.Enum) -> tuple[Array, Array]:
+    """Codes (n,) float64 of the known levels, NaN elsewhere; and which were missing, apart from unknown."""
+    text = values.cast(pl.String)
+    codes = text.cast(enum, strict=False).to_physical().cast(pl.Float64).to_numpy(writable=True)
+    return codes, text.is_null().to_numpy()
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A category as its rank by frequency. Missing is NaN; an unknown level is the shared code, or NaN where there is none."""
+
+    kind: ClassVar[str] = "coded"
+    levels: tuple[str, ...]
+    others: bool                                # more levels were met than have a code
+
+    @classmethod
+    def fit(cls, values: pl.Series) -> Self:
+        levels, _ = _by_frequency(values)
+        return cls(tuple(levels[:MOST_CODES]), len(levels) > MOST_CODES)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("",)
+
+    @cached_property
+    def _enum(self) -> pl.Enum:
+        return pl.Enum(list(self.levels))
+
+    def transform(self, values: pl.Series) -> Array:
+        codes, missing = _codes(values, self._enum)
+        if self.others:
+            codes[np.isnan(codes) & ~missing] = len(self.levels)
+        return codes[:, None]
+
+    def state(self) -> dict[str, Any]:
+        return {"levels": self.levels, "others": self.others}
+
+    @classmethod
+    def build(cls, said: Mapping[str, Any], _: Mapping[str, Array]) -> Self:
+        return cls(_texts(said["levels"]), bool(said["others"]))
+
+
+@dataclass(frozen=True)
+class OneHot:
+    """A column a level, by frequency; rare and unknown levels share one, missing has its own where it was met.
+
+    Where many levels share the column of the others, how frequent a level is makes one more column:
+    log(1 + times met), from -1 (never) to 1 (the most frequent)."""
+
+    kind: ClassVar[str] = "one_hot"
+    levels: tuple[str, ...]
+    wide: int                                   # the first so many levels have columns
+    others: bool
+    gaps: bool
+    count: tuple[int, ...]                      # how often each level was met; empty where frequency is not used
+
+    @classmethod
+    def fit(cls, values: pl.Series, *, most: int = MOST_COLUMNS) -> Self:
+        levels, count = _by_frequency(values)
+        common = sum(c >= RARE for c in count) or len(count)
+        wide = min(common, most)
+        crowded = len(levels) > max(2 * wide, 20)
+        kept = MOST_CODES if crowded else wide
+        return cls(tuple(levels[:kept]), wide, len(levels) > wide, values.null_count() > 0,
+                   tuple(count[:kept]) if crowded else ())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        shown = tuple(f" = {level}" for level in self.levels[:self.wide])
+        more = ((self.others, " = another"), (self.gaps, " is missing"), (bool(self.count), " frequency"))
+        return (*shown, *(name for there, name in more if there))
+
+    @cached_property
+    def _enum(self) -> pl.Enum:
+        return pl.Enum(list(self.levels))
+
+    def transform(self, values: pl.Series) -> Array:
+        codes, missing = _codes(values, self._enum)
+        known = codes < self.wide
+        X = np.zeros((len(codes), len(self.names)))
+        rows = np.flatnonzero(known)
+        X[rows, codes[rows].astype(np.int64)] = 1.0
+        if self.others:
+            X[:, self.wide] = ~known & ~missing
+        if self.gaps:
+            X[:, self.wide + self.others] = missing
+        if self.count:
+            X[:, -1] = self._frequency(codes)
+        return X
+
+    def _frequency(self, codes: Array) -> Array:
+        logs = np.log1p(np.asarray([*self.count, 0.0]))
+        return logs[np.where(np.isnan(codes), len(self.count), codes).astype(np.int64)] / logs.max() * 2 - 1
+
+    def state(self) -> dict[str, Any]:
+        return dict(levels=self.levels, wide=self.wide, others=self.others, gaps=self.gaps, count=self.count)
+
+    @classmethod
+    def build(cls, said: Mapping[str, Any], _: Mapping[str, Array]) -> Self:
+        levels, count = _texts(said["levels"]), tuple(int(c) for c in said["count"])
+        wide = int(said["wide"])
+        if not 0 <= wide <= len(levels) or len(count) not in (0, len(levels)) or min(count, default=0) < 0:
+            raise ValueError("levels and their counts do not fit together")
+        return cls(levels, wide, bool(said["others"]), bool(said["gaps"]), count)
+
+
+def _texts(levels: Any) -> tuple[str, ...]:
+    if not all(isinstance(level, str) for level in levels) or len(set(levels)) != len(levels):
+        raise ValueError("levels are not distinct texts")
+    return tuple(levels)
