@@ -50,7 +50,14 @@ BUILT_IN: dict[str, dict[str, str]] = {
             ("mlp", "mlp", "MLP"),
         )
     },
-    "assay.checks": {},
+    "assay.checks": {
+        f"{stage}.{name}": f"assay.checks.{name}:check"
+        for stage, listed in {
+            "data": ("copies", "duplicates", "constant", "rare", "missing"),
+            "outcomes": ("confusion", "calibration", "curves", "residuals", "slices"),
+        }.items()
+        for name in listed
+    },
 }
 
 EXTRAS = {"xgboost": "boost", "catboost": "boost"}

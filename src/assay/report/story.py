@@ -24,7 +24,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the leaderboard. `status`: best, tied (with the best), behind, baseline, dropped, failed, cut (by time)."""
+    """One line of the leaderboard. `status`: best, tied, behind, baseline, dropped, failed, cut (by time)."""
 
     recipe: str                       # its name: "lightgbm", "ensemble"
     settings: str                     # repr of the recipe
@@ -59,7 +59,7 @@ class Story:
     title: str                        # task.title
     task: str                         # task.name
     declared: Mapping[str, Any]       # the problem as the user said it
-    facts: Mapping[str, Any]          # task.facts(): understood of the data; `columns`: list of {name, kind, why, missing, ...}
+    facts: Mapping[str, Any]          # task.facts(); `columns`: list of {name, kind, why, missing, distinct, used}
     plan: Mapping[str, Any]           # plan.facts()
     metric: str                       # the one that decides
     why_metric: str
@@ -86,7 +86,7 @@ class Story:
 
 
 def story_to_json(story: Story, folder: Path) -> None:
-    """Write `story.json` and `story_tables/<n>.parquet` into `folder`; the JSON last, so that it names whole files only."""
+    """Write `story.json` and `story_tables/<n>.parquet` into `folder`; the JSON last, so that it names whole files."""
     tables: list[Any] = []
     told = _plain(story, tables)
     for i, table in enumerate(tables):

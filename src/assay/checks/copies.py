@@ -1,0 +1,168 @@
+"""One column that gives the target away: a copy of it, or something known only afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from assay.checks.columns import quantile_bins
+from assay.contract import Array, Finding, Level, Table
+
+CHECK = "data.copies"
+SURE, ODD = 0.999, 0.98
+ENOUGH = 100
+"""Cases of the rarest class (rows, for a number) that bear out a sure leak: among few, a good column can be perfect."""
+BINS = 64
+MOST_LEVELS = 20
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is to be told: `yes` (N, K) has a column of 0 and 1 a class, or is the number itself (N, 1).
+    `half` (N,): which half a case is in. `support`: cases of the rarest class, or all cases of a number."""
+
+    measure: str
+    yes: Array
+    half: Array
+    support: int
+
+
+def check(cases: Table, inputs: Table) -> Iterator[Finding]:
+    """How well each single column predicts, learned on one half of the cases and scored on the other.
+
+    Two classes: ROC AUC. More classes: the share of the errors of always guessing the commonest that is avoided.
+    A number: R², or the squared rank correlation if that is larger. Missing counts as a value.
+    From 0.999 a sure leak, if at least 100 cases of the rarest class bear it out or the column is the target
+    under other names; from 0.98 a doubt."""
+    if len(cases) < 2 * MOST_LEVELS or "target" not in cases.columns:
+        return
+    truth = _truth(cases)
+    if truth is None:
+        return
+    scores = {c: _score(inputs[c], truth) for c in inputs.columns}
+    ranked = sorted(scores, key=lambda c: -scores[c])
+    found = [_finding(c, scores[c], truth, _renames(inputs[c], cases["target"])) for c in ranked if scores[c] >= ODD]
+    if found:
+        yield from found
+    elif ranked:
+        best = ranked[0]
+        sentence = f"No single column gives the target away; {best!r} alone has {truth.measure} {scores[best]:.3f}."
+        yield Finding(CHECK, "ok", sentence, {"column": best, "score": scores[best]})
+
+
+def _truth(cases: Table) -> Truth | None:
+    target = cases["target"]
+    fold = _halves(cases)
+    if "target.positive" in cases.columns:
+        yes = cases["target.positive"].cast(pl.Float64).fill_null(0.0).to_numpy()
+        rarest = int(min(yes.sum(), len(yes) - yes.sum()))
+        return Truth("ROC AUC", yes[:, None], fold, rarest) if rarest >= 5 else None
+    if target.dtype.is_numeric():
+        value = target.cast(pl.Float64).fill_null(strategy="mean").to_numpy()
+        return Truth("R²", value[:, None], fold, len(value)) if value.std() > 0 else None
+    text = target.cast(pl.String).fill_null("").to_numpy()
+    names, code, size = np.unique(text, return_inverse=True, return_counts=True)
+    if len(names) < 2 or len(names) > len(cases) / 10:
+        return None
+    yes_NK = np.zeros((len(cases), len(names)))
+    yes_NK[np.arange(len(cases)), code] = 1.0
+    return Truth("skill", yes_NK, fold, int(size.min()))
+
+
+def _halves(cases: Table) -> Array:
+    """0 or 1 for each case, whole units on one side."""
+    unit = cases["unit"] if "unit" in cases.columns else cases["case_id"]
+    _, code = np.unique(unit.cast(pl.String).to_numpy(), return_inverse=True)
+    return np.random.default_rng(0).permutation(int(code.max()) + 1)[code] % 2
+
+
+def _score(column: pl.Series, truth: Truth) -> float:
+    """In [0, 1]: how well this column alone predicts cases it was not learned from."""
+    numeric = column.dtype.is_numeric() or column.dtype.is_temporal()
+    code = _codes(column, numeric)
+    said_NK = _learned(code, truth)
+    if truth.measure == "skill":
+        return _skill(said_NK, truth.yes)
+    said, true = said_NK[:, 0], truth.yes[:, 0]
+    raw = column.to_physical().cast(pl.Float64).fill_nan(None) if numeric else None
+    whole = raw is not None and raw.null_count() == 0
+    if truth.measure == "R²":
+        r2 = 1 - float(((true - said) ** 2).sum() / ((true - true.mean()) ** 2).sum())
+        return max(0.0, r2, _rank_r2(raw.to_numpy(), true) if whole and raw is not None else 0.0)
+    scores = [_auc(said[truth.half == f], true[truth.half == f]) for f in (0, 1)]
+    plain = _auc(raw.to_numpy(), true) if whole and raw is not None else 0.5
+    return max(float(np.mean(scores)), plain, 1 - plain)
+
+
+def _codes(column: pl.Series, numeric: bool) -> Array:
+    """Integer codes (N,): bins of a number with many values, else its values; missing is a code of its own."""
+    if numeric and column.n_unique() > BINS:
+        value = column.to_physical().cast(pl.Float64).fill_nan(None)
+        there = value.is_not_null().to_numpy()
+        code = np.zeros(len(column), dtype=np.int64)
+        code[there] = 1 + quantile_bins(value.drop_nulls().to_numpy(), BINS)
+        return code
+    text = column.cast(pl.String, strict=False).fill_null("\0")
+    return text.rank("dense").to_numpy().astype(np.int64) - 1
+
+
+def _learned(code_N: Array, truth: Truth) -> Array:
+    """(N, K): the mean of the truth under each code in the other half, drawn a little to the mean of all."""
+    codes = int(code_N.max()) + 1
+    said_NK = np.empty_like(truth.yes)
+    for fold in (0, 1):
+        fit, held = truth.half != fold, truth.half == fold
+        n = np.bincount(code_N[fit], minlength=codes)
+        for k in range(truth.yes.shape[1]):
+            prior = truth.yes[fit, k].mean()
+            total = np.bincount(code_N[fit], weights=truth.yes[fit, k], minlength=codes)
+            said_NK[held, k] = ((total + 0.01 * prior) / (n + 0.01))[code_N[held]]
+    return said_NK
+
+
+def _skill(said_NK: Array, yes_NK: Array) -> float:
+    """Share of the errors of the commonest class that are avoided."""
+    right = float((said_NK.argmax(axis=1) == yes_NK.argmax(axis=1)).mean())
+    common = float(yes_NK.mean(axis=0).max())
+    return max(0.0, (right - common) / (1 - common))
+
+
+def _auc(score_N: Array, yes_N: Array) -> float:
+    """ROC AUC by ranks, ties counted half; 0.5 without both classes."""
+    from scipy.stats import rankdata
+
+    n = yes_N.sum()
+    if n in (0, len(yes_N)):
+        return 0.5
+    return float((rankdata(score_N) @ yes_N - n * (n + 1) / 2) / (n * (len(yes_N) - n)))
+
+
+def _rank_r2(x_N: Array, y_N: Array) -> float:
+    from scipy.stats import rankdata
+
+    a, b = rankdata(x_N), rankdata(y_N)
+    return float(np.corrcoef(a, b)[0, 1] ** 2) if a.std() > 0 else 0.0
+
+
+def _renames(column: pl.Series, target: pl.Series) -> bool:
+    """Whether the column has one value for each class and one class for each value: the target under other names."""
+    if target.dtype.is_numeric() and target.n_unique() > MOST_LEVELS:
+        return False
+    pairs = pl.DataFrame({"a": column, "b": target}).unique()
+    return len(pairs) == column.n_unique() == target.n_unique() > 1
+
+
+def _finding(column: str, score: float, truth: Truth, renames: bool) -> Finding:
+    sure = score >= SURE and (renames or truth.support >= ENOUGH)
+    level: Level = "fail" if sure else "warn"
+    numbers = {"column": column, "score": score, "measure": truth.measure, "renames": renames}
+    what = f"{column!r} alone predicts the target with {truth.measure} {score:.4f} on cases it was not learned from"
+    if renames:
+        return Finding(CHECK, level, f"{what}: it is the target under other names. Drop it.", numbers)
+    if sure:
+        return Finding(CHECK, level, f"{what}: too good to be true. It is a copy of the target, or is known only "
+                       "afterwards. Drop it, or allow it knowingly.", numbers)
+    return Finding(CHECK, level, f"{what}. Is it known at the time of the prediction? If not, drop it.", numbers)
