@@ -42,7 +42,7 @@ lint: .venv/.dev
 	.venv/bin/lint-imports
 
 docs: .venv/.dev
-	$(PYTHON) -m assay.cli.reference docs/cli.md
+	$(PYTHON) docs/make_cli.py docs/cli.md
 	$(PYTHON) -m pytest tests/test_docs.py
 
 bench: .venv/.dev

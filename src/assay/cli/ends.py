@@ -1,0 +1,89 @@
+"""How a command ends: one sentence on standard error, or one JSON object, and an exit code that means something.
+
+    0    fine                                   3    a gate said no
+    1    the work failed                        130  interrupted from the keyboard
+    2    the words or the data were wrong
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from assay.errors import AssayError
+
+INTERRUPTED = 130
+
+
+def guarded(work: Callable[[], int], words: Sequence[str]) -> int:
+    """Do the work; whatever goes wrong becomes a sentence and an exit code."""
+    try:
+        code = work()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:                     # the reader had enough: `assay runs | head`
+        _let_stdout_go()
+        return 0
+    except KeyboardInterrupt:
+        return _interrupted(words)
+    except AssayError as error:
+        if "--debug" in words:
+            traceback.print_exc()
+        tell(type(error).__name__, str(error), as_json="--json" in words)
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001  the last door: a fault of ours still ends in words
+        return _unexpected(error, words)
+
+
+def tell(kind: str, message: str, *, as_json: bool, **more: str) -> None:
+    """`assay: <sentence>` on standard error; with --json {"error": {kind, message}} on standard output."""
+    if as_json:
+        print(json.dumps({"error": {"kind": kind, "message": message, **more}}, ensure_ascii=False), flush=True)
+    else:
+        print("\n".join([f"assay: {message}", *more.values()]), file=sys.stderr)
+
+
+def _interrupted(words: Sequence[str]) -> int:
+    more = {}
+    if words and words[0] == "train":
+        more = {"resume": f"What was finished is kept. Go on with: assay train --resume{_same_store(words)}"}
+    tell("Interrupted", "interrupted.", as_json="--json" in words, **more)
+    return INTERRUPTED
+
+
+def _same_store(words: Sequence[str]) -> str:
+    for here, following in zip(words, [*words[1:], ""], strict=True):
+        if here == "--store":
+            return f" --store {following}"
+        if here.startswith("--store="):
+            return f" {here}"
+    return ""
+
+
+def _unexpected(error: Exception, words: Sequence[str]) -> int:
+    if "--debug" in words:
+        traceback.print_exc()
+    kept = _keep_traceback()
+    sentence = (
+        f"something went wrong that assay did not expect: {type(error).__name__}: {error}. "
+        f"The traceback is in {kept}; please report it with the command you ran."
+    )
+    tell("Unexpected", sentence, as_json="--json" in words)
+    return 1
+
+
+def _keep_traceback() -> Path:
+    descriptor, name = tempfile.mkstemp(prefix="assay-", suffix=".traceback.txt")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(traceback.format_exc())
+    return Path(name)
+
+
+def _let_stdout_go() -> None:
+    """Point standard output at nothing, so that the interpreter's last flush does not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
