@@ -18,8 +18,8 @@ This page is written by `make docs` from the commands themselves; a test compare
 ```
 
 With `--json` a command prints one JSON value on standard output and nothing else; an error is
-`{{"error": {{"kind": ..., "message": ...}}}}` with the same exit code. Progress goes to standard error: a live display on
-a terminal, plain lines elsewhere, nothing with `--quiet` or `--json`.
+`{{"error": {{"kind": ..., "message": ...}}}}` with the same exit code. Progress goes to standard error: a live
+display on a terminal, plain lines elsewhere, nothing with `--quiet` or `--json`.
 """
 
 
