@@ -152,7 +152,8 @@ def manifest(folder: Path) -> dict[str, Any]:
     if isinstance(said.get("format"), int) and said["format"] > FORMAT:
         raise StoreError(f"{folder} was saved by a newer assay (format {said['format']}; this one reads {FORMAT}). "
                          "Upgrade: pip install --upgrade assay.")
-    if said.get("seal") != _seal(said) or said.get("digest") != _digest(said) or not isinstance(said.get("files"), dict):
+    sound = said.get("format") == FORMAT and said.get("seal") == _seal(said) and said.get("digest") == _digest(said)
+    if not sound or not isinstance(said.get("files"), dict):
         raise _tampered(folder, [f"{MANIFEST} has changed"])
     return said
 
@@ -232,10 +233,8 @@ def _loaded(loader: Any, parts: Path) -> Model:
 
 def save_parts(model: Model, folder: Path) -> None:
     """Write a model that is part of another into a folder of its own; the outermost assay.json vouches for it."""
-    folder.mkdir(parents=True)
-    model.save(folder)
-    if (folder / _NESTED).exists():
-        raise StoreError(f"{model.loader!r} writes {_NESTED}, where the name of its loader goes. Rename that file.")
+    (folder / PARTS).mkdir(parents=True)
+    model.save(folder / PARTS)
     files.write_json(folder / _NESTED, {"loader": model.loader})
 
 
@@ -244,7 +243,7 @@ def load_parts(folder: Path) -> Model:
     said = _read_small(folder / _NESTED)
     if said is None:
         raise StoreError(f"{folder} holds no part of a model: it has no {_NESTED}.")
-    return _loaded(said.get("loader"), folder)
+    return _loaded(said.get("loader"), folder / PARTS)
 
 
 # --- signatures ---------------------------------------------------------------------------------------
