@@ -70,7 +70,7 @@ class Total:
         return SIGNATURE
 
     def predict(self, batch: pl.DataFrame, /) -> pl.DataFrame:
-        return pl.select(value=sum((m.predict(batch)["value"] for m in self.models), start=pl.zeros(len(batch), eager=True)))
+        return pl.select(value=sum((m.predict(batch)["value"] for m in self.models), pl.zeros(len(batch), eager=True)))
 
     def save(self, folder: Path, /) -> None:
         for i, model in enumerate(self.models):
@@ -162,7 +162,9 @@ def test_a_signature_survives_json(example: object, kept: object) -> None:
     assert back == Signature((Field("a", "text", "string", example=kept),), ())
 
 
-@pytest.mark.parametrize("broken", [{"levels": None}, {"code": "1"}, {"kind": "evil"}, {"kind": ["numeric"]}, {"name": 3}])
+@pytest.mark.parametrize("broken", [
+    {"levels": None}, {"code": "1"}, {"kind": "evil"}, {"kind": ["numeric"]}, {"name": 3}, {"dtype": "object"},
+])
 def test_what_is_no_field_is_refused(broken: dict[str, object]) -> None:
     with pytest.raises(StoreError, match="not a signature"):
         signature_from_json({"inputs": [X | broken], "outputs": [], "ignored": []})

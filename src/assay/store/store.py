@@ -157,9 +157,9 @@ class Store:
             return self._registered(models.wanted(self._model(name), suffix))
         if text == LAST:
             return self._newest_done()
-        if suffix or not Path(text).is_dir():
-            return self._of_run(text)
-        return model_folder(Path(text))
+        if text and not suffix and Path(text).is_dir():
+            return model_folder(Path(text))
+        return self._of_run(text)
 
     @property
     def _models(self) -> Path:
