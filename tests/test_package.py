@@ -188,8 +188,8 @@ SPECIMEN = {
         "parts/factor.json": "66e4c000f2000eb1cca164f97c441e14d438ca2599c8e79f4de6ecade0de8b32",
         "parts/padding/zeros.bin": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     },
-    "digest": "d3ca455953f426b32855c8bcaf7324a651a6be9555124d53e5eac32e0c7efa2f",
-    "seal": "62f81b74be2b2423d5e6efdea6ae3de88135256e54a6a3a6eea71f0f9a796148",
+    "digest": "9d9a677b5b25e9b3223a5a7b0256cd857126493dc3f23b78aa5fbf6a79ed40e3",
+    "seal": "de805a499c4fe00429f4f172582dd73b5f8fcc63304d36266a924c7b36d76bc9",
 }
 
 

@@ -5,10 +5,10 @@
     card.md      the same in words, short
     ...          what belongs beside a model, such as reference.parquet
 
-The digest stands for every byte of the folder but the time it was made, so the same model saved twice
-has the same one; the registry keeps a copy. The seal is the hash of all else in assay.json. Loading
-checks both and every file's hash first, follows no link, and calls one function: the loader that is
-registered here under the name that the folder gives.
+The digest stands for every byte of the folder but when and with what versions it was made, so the same
+model saved twice has the same one; the registry keeps a copy. The seal is the hash of all else in
+assay.json. Loading checks both and every file's hash first, follows no link, and calls one function:
+the loader that is registered here under the name that the folder gives.
 """
 
 from __future__ import annotations
@@ -91,20 +91,13 @@ def _write_manifest(model: Model, made: Path, lineage: Mapping[str, Any]) -> dic
         "versions": versions(), "lineage": disk.finite(lineage), "made": disk.now(),
     }
     (made / "card.md").write_text(_card(model.signature, said), encoding="utf-8")
-    said["files"] = {name: _flushed_hash(path) for name, path in sorted(_walk(made).items())}
+    said["files"] = {name: files.sha256(path) for name, path in sorted(_walk(made).items())}
     said["digest"] = _digest(said)
     said["seal"] = _seal(said)
     files.write_json(made / MANIFEST, said)
     if (made / MANIFEST).stat().st_size > _MOST_BYTES:
         raise StoreError(f"the {MANIFEST} of this model takes over {_MOST_BYTES:,} bytes: too many columns or levels.")
     return said
-
-
-def _flushed_hash(path: Path) -> str:
-    """The hash of a file that is on the disk for sure: some systems tell of a full disk only now."""
-    with path.open("r+b") as file:
-        os.fsync(file.fileno())
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _put_in_place(made: Path, folder: Path) -> None:
@@ -125,7 +118,6 @@ def _card(signature: Signature, said: Mapping[str, Any]) -> str:
         "Takes": listed((field.name, field.kind) for field in signature.inputs),
         "Gives": listed((field.name, field.kind) for field in signature.outputs),
         "Comes from": listed(said["lineage"].items()),
-        "Made with": listed(said["versions"].items()),
     }
     body = "\n\n".join(f"## {title}\n\n{text}" for title, text in parts.items())
     return f"# A model saved by assay\n\nLoad it with `assay.load(\"<this folder>\")`.\n\n{body}\n"
@@ -159,7 +151,7 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 
 def _digest(said: Mapping[str, Any]) -> str:
-    return _hash(said, without=("made", "digest", "seal"))
+    return _hash(said, without=("made", "versions", "digest", "seal"))
 
 
 def _seal(said: Mapping[str, Any]) -> str:
