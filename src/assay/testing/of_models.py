@@ -63,10 +63,22 @@ def missing_cells_are_answered(subject: Subject) -> None:
     batch = subject.batch(3)
     optional = [field.name for field in subject.model.signature.inputs if field.optional]
     empty = batch.with_columns(pl.lit(None, dtype=batch.schema[name]).alias(name) for name in optional)
-    answers = subject.model.predict(empty)
-    for name in answers.columns:
-        must(answers[name].null_count() == 0, f"output {name!r} is empty where optional inputs are missing")
-        must(not answers.schema[name].is_float() or answers[name].is_finite().all(), f"output {name!r} is not finite")
+    _all_answered(subject.model.predict(empty), "optional inputs are missing")
+
+
+@promise("model")
+def categories_never_met_are_answered(subject: Subject) -> None:
+    batch = subject.batch(3)
+    inputs = [f for f in subject.model.signature.inputs if f.kind == "categorical" and f.dtype == "string"]
+    strange = batch.with_columns(pl.lit("a category nobody met").alias(field.name) for field in inputs)
+    _all_answered(subject.model.predict(strange), "a category is new")
+
+
+@promise("model")
+def columns_are_found_by_name(subject: Subject) -> None:
+    batch = subject.batch()
+    turned = subject.model.predict(batch.select(reversed(batch.columns)))
+    same(subject.model.predict(batch), turned, "answers, and answers to the same columns in another order")
 
 
 @promise("model")
@@ -130,6 +142,13 @@ def attempt_feeds_every_metric(subject: Subject) -> None:
         _means_agree(metric, outcomes)
     first = subject.task.metrics[0]
     must(math.isfinite(first.fn(outcomes)), f"metric {first.name!r}, which decides, is not a number")
+
+
+def _all_answered(answers: Table, where: str) -> None:
+    for column in answers.get_columns():
+        must(column.null_count() == 0, f"output {column.name!r} is empty where {where}")
+        finite = not column.dtype.is_float() or bool(column.is_finite().all())
+        must(finite, f"output {column.name!r} is not a finite number where {where}")
 
 
 def _means_agree(metric: Metric, outcomes: Table) -> None:

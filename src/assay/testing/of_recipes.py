@@ -7,14 +7,16 @@ import copy
 import dataclasses
 import math
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from assay import registry
-from assay.contract import Context, Metric, Model, Split, Table, Task
-from assay.errors import AssayError, PairingError
+from assay.contract import Context, Metric, Model, Split, Table, Task, Tunes
+from assay.errors import AssayError, PairingError, UserError
+from assay.search.entrants import Entrant, variant
 from assay.splits import Plan
 from assay.testing.compare import must, raises, same
 from assay.testing.subject import FIT0, Subject, promise
@@ -42,9 +44,22 @@ def repr_says_everything(subject: Subject) -> None:
 
 @promise("recipe")
 def recipe_name_is_registered(subject: Subject) -> None:
-    begin = f"{subject.paradigm.name}."
-    found = [registry.load("assay.recipes", name) for name in registry.names("assay.recipes", begin)]
-    must(type(subject.recipe) in found, f"{type(subject.recipe).__name__} is not in 'assay.recipes' as {begin}<name>")
+    kind = type(subject.recipe).__name__
+    must(bool(_registered(subject)), f"{kind} is not in 'assay.recipes' as {subject.paradigm.name}.<name>")
+
+
+@promise("recipe")
+def varies_within_its_space(subject: Subject) -> None:
+    """Where it can be varied: what is drawn from its space is a recipe like it, and the first draw can be fitted."""
+    if not (isinstance(subject.recipe, Tunes) and subject.recipe.space()):
+        return
+    entrant = Entrant("it", _registered(subject), subject.recipe)
+    drawn = [variant(entrant, number, subject.seed).recipe for number in range(2, 8)]
+    for recipe in drawn:
+        repr_says_everything(dataclasses.replace(subject, recipe=recipe))
+        must(recipe.refuses(subject.task) is None, f"the variant {recipe!r} refuses the task")
+    must(any(recipe != subject.recipe for recipe in drawn), "six draws from its space are all the recipe as it was")
+    drawn[0].fit(subject.task, Context(seed=subject.seed))
 
 
 @promise("recipe")
@@ -100,6 +115,15 @@ class _Riddle:
 
     def save(self, _folder: Path, /) -> None:
         raise AssayError("a riddle cannot be saved")
+
+
+def _registered(subject: Subject) -> str:
+    """The name under which the recipe is registered; empty if it is not."""
+    for name in registry.names("assay.recipes", f"{subject.paradigm.name}."):
+        with suppress(UserError):               # another recipe whose library is missing
+            if registry.load("assay.recipes", name) is type(subject.recipe):
+                return name
+    return ""
 
 
 def _watched(task: Task, asked: list[Split]) -> Task:

@@ -10,10 +10,10 @@ from typing import Any
 import polars as pl
 
 from assay import registry
-from assay.contract import TEST, TRAIN, Split
+from assay.contract import TEST, TRAIN, Blends, Split
 from assay.errors import LockedError
 from assay.files import write_json
-from assay.testing.compare import must, raises, same_task
+from assay.testing.compare import must, raises, same, same_task
 from assay.testing.subject import HELD0, Subject, promise
 
 
@@ -42,6 +42,14 @@ def rebinds_a_model_to_all_cases(subject: Subject) -> None:
     must(task.cases(TRAIN).height == 0, "rebind gave a task with training cases; all of the data is its test part")
     outcomes = task.attempt(subject.model, task.cases(TEST))
     must(math.isfinite(task.metrics[0].fn(outcomes)), f"{task.metrics[0].name} on the rebound task is not a number")
+
+
+@promise("paradigm")
+def blending_a_model_with_itself_changes_nothing(subject: Subject) -> None:
+    if not isinstance(subject.paradigm, Blends):
+        return
+    answers = subject.model.predict(subject.batch())
+    same(answers, subject.paradigm.blend([answers, answers], [0.25, 0.75]), "answers, and their blend with themselves")
 
 
 @promise("task")
