@@ -15,6 +15,7 @@ export UV_PYTHON_DOWNLOADS := never
 export VIRTUAL_ENV := $(CURDIR)/.venv
 # A small fit with several OpenMP threads is many times slower as soon as another process runs beside it.
 export OMP_NUM_THREADS := 1
+export PATH := $(PATH):$(CURDIR)/.venv-uv/bin
 
 # uv from the machine, or one of our own: a private folder works where Python is marked as externally managed.
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .venv-uv/bin/uv)

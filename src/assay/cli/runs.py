@@ -55,7 +55,7 @@ def show(run: str, /, *, common: Common = Common()) -> None:
 
 
 def _shown(story: Story) -> Iterator[str]:
-    from assay.report.lines import leaderboard_lines
+    from assay.report.leaderboard import leaderboard_lines
 
     yield f"{story.title}: {story.task}, judged by {story.metric}. {story.why_metric}"
     yield f"run {story.run}, {story.made}; model {story.name}:{story.version}"

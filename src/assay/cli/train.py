@@ -172,7 +172,7 @@ def _value(text: str) -> Any:
 
 def _ending(trained: Trained, common: Common) -> Iterator[str]:
     """What was understood, who won by how much, what the test part says, and what to type next."""
-    from assay.report.lines import leaderboard_lines
+    from assay.report.leaderboard import leaderboard_lines
 
     story = trained.story
     yield f"{story.title}: {story.task}, judged by {story.metric}. {story.why_metric}"
