@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import resource
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -31,6 +29,7 @@ from assay.store.package import (
     signature_from_json,
     signature_to_json,
 )
+from store_parts import files_at_most
 
 SIGNATURE = Signature(
     inputs=(Field("x", "numeric", "float", low=-1.5, high=2e300, example=0.1),
@@ -98,17 +97,6 @@ def loaders(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def saved(tmp_path: Path) -> Path:
     save_model(Total((Times(2.0), Total((Times(0.5, padding=100),)))), tmp_path / "model", lineage={"run": "r1"})
     return tmp_path / "model"
-
-
-@contextmanager
-def files_at_most(size: int) -> Iterator[None]:
-    """A disk that is full as soon as a file has `size` bytes, without the right to mount one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def every_file(folder: Path) -> list[Path]:
