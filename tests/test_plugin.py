@@ -50,7 +50,7 @@ def trained(folder: Path) -> dict[str, Any]:
 
 
 def test_a_policy_is_learned_that_beats_chance_by_far(trained: dict[str, Any]) -> None:
-    lines = {line["name"]: line for line in trained["leaderboard"]}
+    lines = {line["recipe"]: line for line in trained["leaderboard"]}
     assert set(lines) == {"random", "cross_entropy"}
     assert trained["chosen"] == "cross_entropy"
     assert lines["random"]["score"]["value"] < 40
@@ -109,7 +109,7 @@ def test_an_environment_that_cannot_be_used_is_refused_in_a_sentence(folder: Pat
 def test_a_strangers_recipe_joins_the_race_of_a_built_in_paradigm(folder: Path, small_table: Any) -> None:
     data, target = small_table("multiclass")
     said = run("train", data, "--target", target[0], "--recipes", "shrunken_mean", "--budget", "20s", cwd=folder)
-    lines = {line["name"]: line for line in said["leaderboard"]}
+    lines = {line["recipe"]: line for line in said["leaderboard"]}
     assert {"prior", "shrunken_mean"} <= set(lines)
     assert said["chosen"] == "shrunken_mean"
     assert said["test"]["accuracy"]["low"] > 0.8
