@@ -168,6 +168,16 @@ def test_a_reader_that_stops_reading_is_no_error():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_pipe_of_ours_that_breaks_is_an_error(capsys):
+    def work() -> int:
+        reader, writer = os.pipe()
+        os.close(reader)
+        return os.write(writer, b"to nobody")
+
+    assert ends.guarded(work, ["train"]) == 1
+    assert "BrokenPipeError" in capsys.readouterr().err
+
+
 def test_a_sure_leak_is_refused_with_exit_code_3(place, tmp_path):
     leaking = pl.read_csv(place / "penguins.csv", null_values="NA").with_columns(copy=pl.col("species") + "!")
     leaking.write_csv(tmp_path / "leaking.csv")

@@ -40,7 +40,7 @@ class Common:
     def say(self, value: Any, lines: Iterable[str]) -> None:
         """The value as JSON where that was asked for, else the lines."""
         if self.json:
-            print(json.dumps(plain(value), ensure_ascii=False, allow_nan=False))
+            print(json.dumps(plain(value), allow_nan=False))
             return
         for line in lines:
             print(line)

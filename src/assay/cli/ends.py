@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -22,13 +23,13 @@ INTERRUPTED = 130
 
 def guarded(work: Callable[[], int], words: Sequence[str]) -> int:
     """Do the work; whatever goes wrong becomes a sentence and an exit code."""
+    _print_anything()
     try:
         code = work()
         sys.stdout.flush()
         return code
-    except BrokenPipeError:                     # the reader had enough: `assay runs | head`
-        _let_stdout_go()
-        return 0
+    except BrokenPipeError as error:
+        return 0 if _reader_is_gone() else _unexpected(error, words)
     except KeyboardInterrupt:
         return _interrupted(words)
     except AssayError as error:
@@ -43,7 +44,7 @@ def guarded(work: Callable[[], int], words: Sequence[str]) -> int:
 def tell(kind: str, message: str, *, as_json: bool, **more: str) -> None:
     """`assay: <sentence>` on standard error; with --json {"error": {kind, message}} on standard output."""
     if as_json:
-        print(json.dumps({"error": {"kind": kind, "message": message, **more}}, ensure_ascii=False), flush=True)
+        print(json.dumps({"error": {"kind": kind, "message": message, **more}}), flush=True)
     else:
         print("\n".join([f"assay: {message}", *more.values()]), file=sys.stderr)
 
@@ -84,6 +85,19 @@ def _keep_traceback() -> Path:
     return Path(name)
 
 
-def _let_stdout_go() -> None:
-    """Point standard output at nothing, so that the interpreter's last flush does not complain."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _print_anything() -> None:
+    """A terminal that cannot show a sign gets its number instead of ending the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _reader_is_gone() -> bool:
+    """Whether it is standard output that broke, as in `assay runs | head`. It is then pointed at nothing, so that the
+    interpreter's last flush does not complain."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False

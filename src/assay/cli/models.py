@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from assay.cli.common import Common, columns, plain
-from assay.cli.told import findings_lines, findings_value, metric_lines
+from assay.cli.told import finding_lines, finding_values, metric_lines
 from assay.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -90,13 +90,13 @@ def evaluate(name: str, data: str, /, *, common: Common = Common()) -> None:
 
 def _value(report: Report) -> dict[str, Any]:
     return {"task": report.task, "cases": len(report.outcomes), "metrics": plain(report.metrics),
-            "findings": findings_value(report.findings)}
+            "findings": finding_values(report.findings)}
 
 
 def _lines(report: Report) -> Iterator[str]:
     yield f"{report.task}: {len(report.outcomes):,} cases"
     yield from metric_lines(report.metrics, {})
-    yield from findings_lines(report.findings)
+    yield from finding_lines(report.findings)
 
 
 def models(*, common: Common = Common()) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from assay.cli.common import Common, columns
-from assay.cli.told import findings_lines, metric_lines, story_value
+from assay.cli.told import comparison_lines, story_lines, story_value
 
 if TYPE_CHECKING:
-    from assay.report.story import Comparison, Story
+    from assay.report.story import Story
 
 
 def runs(*, limit: int = 20, common: Common = Common()) -> None:
@@ -55,22 +55,8 @@ def show(run: str, /, *, common: Common = Common()) -> None:
 
 
 def _shown(story: Story) -> Iterator[str]:
-    from assay.report.leaderboard import leaderboard_lines
-
-    yield f"{story.title}: {story.task}, judged by {story.metric}. {story.why_metric}"
     yield f"run {story.run}, {story.made}; model {story.name}:{story.version}"
-    yield f"{story.plan['train']:,} cases to learn from, {story.plan['test']:,} locked away; {story.plan['why']}."
-    yield from findings_lines(story.court)
-    yield ""
-    yield from leaderboard_lines(story)
-    yield ""
-    yield story.why_chosen
-    yield from metric_lines(story.test.metrics, story.units)
-    yield from (c.verdict for c in story.comparisons)
-    yield from findings_lines(story.test.findings)
-    if story.importance:
-        yield story.importance.sentence
-    yield from story.cut
+    yield from story_lines(story)
 
 
 def report(
@@ -115,13 +101,4 @@ def compare(run: str, other: str, /, *, common: Common = Common()) -> None:
     from assay.stages.compare import compare as side_by_side
 
     found = side_by_side(run, other, store=common.found_store())
-    common.say(found, _compared(found))
-
-
-def _compared(found: list[Comparison]) -> Iterator[str]:
-    if not found:
-        yield "the two runs share no metric"
-        return
-    yield f"{found[0].winner} against {found[0].other}; a difference above 0 is in favour of the first"
-    rows = [(f"  {c.metric}", str(c.difference), f"p = {c.p:.2g}", c.verdict) for c in found]
-    yield from columns(("  metric", "difference", "", ""), rows)
+    common.say(found, comparison_lines(found))

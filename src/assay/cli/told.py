@@ -9,7 +9,7 @@ from assay.cli.common import columns, plain
 
 if TYPE_CHECKING:
     from assay.contract import Estimate, Finding
-    from assay.report.story import Story
+    from assay.report.story import Comparison, Story
 
 _TOLD = ("warn", "fail")
 _KEPT = (
@@ -18,20 +18,55 @@ _KEPT = (
 )
 
 
+def story_lines(story: Story) -> Iterator[str]:
+    """What was understood, who won by how much, what the test part says, and what to be careful of."""
+    from assay.report.leaderboard import leaderboard_lines
+
+    yield f"{story.title}: {story.task}. {story.why_metric}"
+    yield f"{story.plan['train']:,} cases to learn from, {story.plan['test']:,} locked away; {story.plan['why']}."
+    yield from finding_lines(story.court)
+    yield ""
+    yield from leaderboard_lines(story)
+    yield ""
+    yield story.why_chosen
+    times = "once" if story.looks == 1 else f"{story.looks} times"
+    yield f"On the {story.plan['test']:,} test cases, opened {times}:"
+    yield from metric_lines(story.test.metrics, story.units)
+    yield from (c.verdict for c in story.comparisons)
+    yield from finding_lines(story.test.findings)
+    if story.importance:
+        yield story.importance.sentence
+    yield from story.cut
+
+
 def metric_lines(metrics: Mapping[str, Estimate], units: Mapping[str, str]) -> list[str]:
     """name, value, interval: one line a metric, indented."""
-    rows = [(f"  {name}", f"{e.value:.4g}", f"[{e.low:.4g}, {e.high:.4g}]", units.get(name, ""))
-            for name, e in metrics.items()]
+    from assay.report import figures
+
+    rows = [(f"  {name}", figures.value(e), figures.interval(e), units.get(name, "")) for name, e in metrics.items()]
     return columns(("  metric", "value", "95 % interval", ""), rows)
 
 
-def findings_lines(findings: Iterable[Finding]) -> Iterator[str]:
+def comparison_lines(found: list[Comparison]) -> Iterator[str]:
+    from assay.report import figures
+
+    if not found:
+        yield "the two runs share no metric"
+        return
+    yield f"{found[0].winner} against {found[0].other}; a difference above 0 is in favour of the first"
+    rows = [(f"  {c.metric}", figures.signed(c.difference), figures.interval(c.difference), figures.p_value(c.p))
+            for c in found]
+    yield from columns(("  metric", "difference", "95 % interval", ""), rows)
+
+
+def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
+    """The doubts alone; what is in order is in the report."""
     for finding in findings:
         if finding.level in _TOLD:
             yield f"{finding.level}: {finding.sentence}"
 
 
-def findings_value(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+def finding_values(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     """Without tables and charts: those are in the report and in the run's folder."""
     return [{"check": f.check, "level": f.level, "sentence": f.sentence, "numbers": plain(f.numbers)} for f in findings]
 
@@ -40,9 +75,9 @@ def story_value(story: Story, **more: object) -> dict[str, Any]:
     """What a script wants of a run, as one JSON object."""
     return {
         **{key: plain(getattr(story, key)) for key in _KEPT},
-        "court": findings_value(story.court),
+        "court": finding_values(story.court),
         "test": plain(story.test.metrics),
-        "findings": findings_value(story.test.findings),
-        "importance": findings_value([story.importance])[0] if story.importance else None,
+        "findings": finding_values(story.test.findings),
+        "importance": finding_values([story.importance])[0] if story.importance else None,
         **{key: str(value) for key, value in more.items()},
     }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.cli.common import Common
 from assay.cli.progress import listening
-from assay.cli.told import findings_lines, metric_lines, story_value
+from assay.cli.told import story_lines, story_value
 from assay.errors import ProblemError
 
 if TYPE_CHECKING:
@@ -171,22 +171,9 @@ def _value(text: str) -> Any:
 
 
 def _ending(trained: Trained, common: Common) -> Iterator[str]:
-    """What was understood, who won by how much, what the test part says, and what to type next."""
-    from assay.report.leaderboard import leaderboard_lines
-
+    """The story, where the report is, and what to type next."""
     story = trained.story
-    yield f"{story.title}: {story.task}, judged by {story.metric}. {story.why_metric}"
-    yield f"{story.plan['train']:,} cases to learn from, {story.plan['test']:,} locked away; {story.plan['why']}."
-    yield from findings_lines(story.court)
-    yield ""
-    yield from leaderboard_lines(story)
-    yield ""
-    yield story.why_chosen
-    yield f"On the {story.plan['test']:,} test cases, opened once:" if story.looks == 1 else (
-        f"On the {story.plan['test']:,} test cases, opened {story.looks} times:")
-    yield from metric_lines(story.test.metrics, story.units)
-    yield from (f"{c.verdict}" for c in story.comparisons)
-    yield from story.cut
+    yield from story_lines(story)
     yield ""
     yield f"report: {_near(trained.report)}"
     yield f"run:    {story.run}   model: {story.name}:{story.version}"
