@@ -8,7 +8,9 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
 
 from assay.cli.common import Common
 from assay.cli.progress import listening
@@ -31,7 +33,7 @@ def train(
     trials: int | None = None,
     metric: str | None = None,
     recipes: str | None = None,
-    type: list[str] | None = None,
+    type: Annotated[list[str] | None, Parameter(alias="--types")] = None,
     drop: str | None = None,
     group: str | None = None,
     time: str | None = None,
@@ -54,7 +56,7 @@ def train(
     Parameters
     ----------
     data
-        A file (CSV, Parquet, Excel, JSON lines), an environment's id, or a problem.yaml. With --resume: a run.
+        A file (CSV, Parquet, Excel, JSON lines ...), a glob of such files, or a problem.yaml. With --resume: a run.
     target
         The column to predict; several with commas.
     task
