@@ -16,10 +16,15 @@ MISSING = (
 )
 """Words for a missing value, after outer blanks are cut off."""
 
+SMALL = 1000
+"""Up to so many values Python is quicker than the start of an expression in polars."""
+
 YES_NO = (("no", "yes"), ("false", "true"), ("n", "y"), ("f", "t"))
 _FALSE = [no for no, _ in YES_NO]
 _TRUE = [yes for _, yes in YES_NO]
 
+_PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+NUMBER_LIKE = re.compile(r"[+-]?[$€£]?\s?[+-]?(?:[\d.,]+(?:e[+-]?\d+)?|inf|infinity)\s?[%$€£]?$", re.IGNORECASE)
 CODE = r"^[+-]?0\d+$"                                        # a leading zero: a code such as a postcode, not a number
 _MONEY = r"^[+-]?[$€£]?\s?[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?\s?[%$€£]?$"
 _ORNAMENT = r"[$€£%,\s]"
@@ -29,6 +34,11 @@ def tidy(text: pl.Series, *, keep: Collection[str] = ()) -> tuple[pl.Series, tup
     """Outer blanks cut off, and words for a missing value made null; with the words that were met.
 
     A lone "-" stays where "+" is another value of the column: there it is a sign, not a gap."""
+    if text.len() <= SMALL:
+        if all(value is None or (value not in MISSING and value == value.strip()) for value in text.to_list()):
+            return text, ()
+    elif _repeats(text) and _is_tidy(text.unique(), keep):
+        return text, ()
     stripped = text.str.strip_chars()
     gone = stripped.is_in([word for word in MISSING if word not in keep])
     if not gone.any():
@@ -40,14 +50,42 @@ def tidy(text: pl.Series, *, keep: Collection[str] = ()) -> tuple[pl.Series, tup
     return stripped.set(gone, None), tuple(sorted(met - {""}))
 
 
+def _repeats(text: pl.Series) -> bool:
+    """Whether a long column has so few values that looking at each once is the quicker way."""
+    return text.len() > 20_000 and text.gather_every(text.len() // 500).n_unique() < 100
+
+
+def _is_tidy(values: pl.Series, keep: Collection[str]) -> bool:
+    gone = values.is_in([word for word in MISSING if word not in keep]).any()
+    return not gone and bool((values == values.str.strip_chars()).all())
+
+
 def numbers(text: pl.Series) -> pl.Series:
     """Int64 where every number is whole and fits, else Float64. "$1,200.50" and "45 %" are read as 1200.5 and 45."""
+    if text.len() <= SMALL and (plain := _plain_numbers(text.to_list())) is not None:
+        return pl.Series(text.name, plain, dtype=pl.Float64 if any(isinstance(x, float) for x in plain) else pl.Int64)
     floats = _floats(text)
     if floats.is_not_nan().all() and not text.str.contains(r"[.eEnN]").any():
         whole = text.cast(pl.Int64, strict=False)
         if whole.null_count() == floats.null_count():
             return whole
     return floats
+
+
+def _plain_numbers(values: list[str | None]) -> list[float | int | None] | None:
+    """The numbers of a short column in which nothing is adorned; else None."""
+    numbers: list[float | int | None] = []
+    for value in values:
+        if value is not None and not _PLAIN.fullmatch(value):
+            return None
+        numbers.append(None if value is None else float(value) if set(value) & set(".eE") else int(value))
+    return None if any(isinstance(x, int) and abs(x) >= 2**63 for x in numbers) else numbers
+
+
+def seem(pattern: re.Pattern[str], sample: pl.Series) -> bool:
+    """Whether at least half of the first twenty values match: a cheap look before the whole column is tried."""
+    values = sample.head(20).to_list()
+    return 2 * sum(bool(pattern.match(value)) for value in values) >= len(values)
 
 
 def _floats(text: pl.Series) -> pl.Series:

@@ -97,10 +97,7 @@ def _checked(column: pl.Series, read: pl.Series | None, field: Field, what: str)
 
 
 def _without_nan(column: pl.Series) -> pl.Series:
-    if column.len() > _SMALL:
-        return column.fill_nan(None) if column.is_nan().any() else column
-    nan = any(value is not None and math.isnan(value) for value in column.to_list())
-    return column.fill_nan(None) if nan else column
+    return column if math.isfinite(column.sum() or 0.0) else column.fill_nan(None)
 
 
 def _from_text(text: pl.Series, field: Field) -> pl.Series | None:

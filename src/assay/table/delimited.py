@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -67,21 +68,22 @@ def _as_utf8(source: Path | bytes, encoding: str) -> bytes:
 
 def _parse(source: Path | bytes, dialect: Dialect, types: Mapping[str, Kind] | None) -> Table:
     """By the dtypes that the beginning shows; where a later cell contradicts them, all as text."""
-    def parse(dtypes: dict[str, type[pl.DataType]], rows: int | None = None) -> Table:
+    def parse(dtypes: dict[str, type[pl.DataType]], nulls: list[str] | None = None, rows: int | None = None) -> Table:
         return pl.read_csv(
             io.BytesIO(source) if isinstance(source, bytes) else source,
             separator=dialect.delimiter, eol_char=dialect.line_end, infer_schema=False, n_rows=rows, glob=False,
             with_column_names=lambda _: list(dialect.names), schema_overrides=dtypes,
-            null_values=_NULLS if dtypes else None, empty_string_is_null=True, raise_if_empty=False,
+            null_values=nulls, empty_string_is_null=True, raise_if_empty=False,
         )
 
     if types is None or dialect.comma:
         return parse({})
-    plain = _plain_numbers(parse({}, SAMPLE_ROWS), types)
+    rows = min(SAMPLE_ROWS, max(100, 2_000_000 // len(dialect.names)))
+    plain = _plain_numbers(parse({}, _NULLS, rows), types)
     if not plain:
         return parse({})
     try:
-        return parse(plain)
+        return parse(plain, _NULLS)
     except pl.exceptions.ComputeError as wrong:
         if "could not parse" not in str(wrong):
             raise
@@ -91,23 +93,22 @@ def _parse(source: Path | bytes, dialect: Dialect, types: Mapping[str, Kind] | N
 def _plain_numbers(sample: Table, types: Mapping[str, Kind]) -> dict[str, type[pl.DataType]]:
     """The columns of a sample that polars may parse as numbers by itself."""
     found: dict[str, type[pl.DataType]] = {}
-    for column in sample.get_columns():
-        if types.get(column.name) in ("categorical", "text", "id", "boolean", "datetime"):
-            continue
-        said = column.set(column.is_in(_NULLS), None).drop_nulls()
-        for dtype in (pl.Int64, pl.Float64):
-            if len(said) and said.cast(dtype, strict=False).is_not_null().all() and not _looks_like_code(said):
-                found[column.name] = dtype
-                break
-    return found
+    empty = sample.null_count().row(0)
+    for dtype in (pl.Float64, pl.Int64):                                  # what is whole overwrites what is a number
+        lost = sample.cast(dtype, strict=False).null_count().row(0)
+        said = zip(sample.columns, empty, lost, strict=True)
+        found |= dict.fromkeys((name for name, before, after in said if before == after < sample.height), dtype)
+    words = ("categorical", "text", "id", "boolean", "datetime")
+    return {name: dtype for name, dtype in found.items()
+            if types.get(name) not in words and not _looks_like_code(sample[name])}
 
 
-def _looks_like_code(said: pl.Series) -> bool:
+def _looks_like_code(column: pl.Series) -> bool:
     """Leading zeros, or whole numbers all of one width of three or more, where a leading zero may still come."""
-    if said.str.contains(cells.CODE).any():
+    said = column.drop_nulls().head(1000).to_list()
+    if any(re.match(cells.CODE, value) for value in said):
         return True
-    widths = said.str.len_bytes()
-    return widths.min() == widths.max() and said[0].isdigit() and len(said[0]) >= 3
+    return len(said) > 1 and len(said[0]) >= 3 and len(set(map(len, said))) == 1 and all(map(str.isdigit, said))
 
 
 def _mended(table: Table, where: str, dialect: Dialect) -> tuple[Table, list[str]]:

@@ -7,7 +7,7 @@ at whole columns where the answer rests on them. What the user says overrules wh
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ import polars as pl
 
 from assay.contract import Kind, Table
 from assay.errors import DataError, nearest
+from assay.table.cells import SMALL
 from assay.table.convert import described, to_table
 from assay.table.normal import Normal, normalised, preview
 
@@ -192,9 +193,13 @@ def _words(values: pl.Series, distinct: int, said: int) -> tuple[Kind, str]:
 
 
 def _levels(values: pl.Series) -> tuple[str, ...]:
-    counts = values.drop_nulls().cast(pl.String).value_counts(name="n")
-    top = counts.sort("n", values.name, descending=[True, False]).head(LEVELS)
-    return tuple(top[values.name])
+    if values.len() <= SMALL:
+        often = Counter(value for value in values.to_list() if value is not None)
+        return tuple(sorted(often, key=lambda value: (-often[value], value))[:LEVELS])
+    counts = values.alias("level").drop_nulls().value_counts(name="n")
+    if counts.height > LEVELS:
+        counts = counts.filter(pl.col("n") >= counts["n"].top_k(LEVELS).min())
+    return tuple(counts.sort("n", "level", descending=[True, False])["level"].head(LEVELS))
 
 
 def _range(values: pl.Series) -> tuple[float | None, float | None]:

@@ -6,6 +6,7 @@ cells are numbers or moments, the few others become missing and a note names the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,7 +83,7 @@ def _from_numbers(column: pl.Series, wanted: Kind | None) -> Normal:
         whole = column.cast(pl.Int64, strict=False)
         return Normal(whole if whole.null_count() == column.null_count() else column.cast(pl.Float64))
     floats = column.cast(pl.Float64)
-    if floats.is_finite().all(ignore_nulls=True):
+    if math.isfinite(floats.sum() or 0.0):
         return Normal(floats)
     floats = floats.fill_nan(None)
     infinite = int(floats.is_infinite().sum())
@@ -149,6 +150,8 @@ def _tried(text: pl.Series) -> Normal:
 
 
 def _tried_numbers(text: pl.Series, sample: pl.Series, said: int) -> Normal | None:
+    if not cells.seem(cells.NUMBER_LIKE, sample):
+        return None
     if cells.numbers(sample).null_count() > 5 * STRAY * len(sample) or text.str.contains(cells.CODE).any():
         return None
     read = cells.numbers(text)
@@ -179,8 +182,8 @@ def _strays(text: pl.Series, read: pl.Series, said: int, what: str) -> tuple[str
 def _tried_booleans(text: pl.Series, sample: pl.Series) -> Normal | None:
     if sample.n_unique() > 2:
         return None
-    pair = cells.says_yes_or_no(text.drop_nulls().unique().to_list())
-    return Normal(cells.booleans(text), words=pair) if pair else None
+    pair = cells.says_yes_or_no(text.unique().drop_nulls().head(3).to_list())
+    return Normal(text == pair[1], words=pair) if pair else None
 
 
 def _tried_moments(text: pl.Series, sample: pl.Series, said: int) -> Normal | None:
