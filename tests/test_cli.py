@@ -143,13 +143,14 @@ def test_each_error_has_its_exit_code_and_no_traceback(error, code, capsys):
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_what_nobody_expected_keeps_its_traceback_in_a_file(capsys):
+def test_what_nobody_expected_keeps_its_traceback_in_a_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert ends.guarded(lambda: 1 // 0, ["runs"]) == 1
     err = capsys.readouterr().err
     kept = Path(err.partition("The traceback is in ")[2].partition(";")[0])
     assert "ZeroDivisionError" in kept.read_text()
+    assert kept.parent == tmp_path
     assert err.count("\n") == 1
-    kept.unlink()
 
 
 def test_a_missing_file_and_a_missing_store_say_what_to_do(tmp_path):
@@ -168,7 +169,9 @@ def test_a_reader_that_stops_reading_is_no_error():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_pipe_of_ours_that_breaks_is_an_error(capsys):
+def test_a_pipe_of_ours_that_breaks_is_an_error(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
     def work() -> int:
         reader, writer = os.pipe()
         os.close(reader)

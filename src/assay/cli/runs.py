@@ -23,9 +23,7 @@ def runs(*, limit: int = 20, common: Common = Common()) -> None:
     limit
         How many to list.
     """
-    from assay.stages import records
-
-    found = records.runs(common.found_store(), limit=limit)
+    found = common.found_store().runs(limit)
     heads = ("run", "status", "model", "chosen", "metric", "value")
     lines = columns(heads, [_row(r) for r in found]) if found else ["no runs yet: assay train DATA --target COLUMN"]
     common.say(found, lines)
