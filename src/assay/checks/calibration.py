@@ -71,14 +71,14 @@ def _finding(bins: Table, p_N: Array, what: str) -> Finding:
 
 
 def _sentence(numbers: dict[str, float], off: bool) -> str:
-    gap = f"the probabilities are off by {numbers['ece'] * 100:.1f} points on average (expected calibration error)"
-    luck = f"chance alone would make {numbers['ece_if_calibrated'] * 100:.1f} of {numbers['n']:,} cases"
+    gap = f"they are off by {numbers['ece'] * 100:.1f} points on average (expected calibration error)"
+    luck = f"among {numbers['n']:,} cases chance alone would make {numbers['ece_if_calibrated'] * 100:.1f}"
     if not off:
         return f"The probabilities can be read as frequencies: {gap}, and {luck}."
     lean = "too high" if numbers["bias"] > 0 else "too low"
     said = f"Do not read the probabilities as frequencies: {gap}, where {luck}."
     points = abs(numbers["bias"]) * 100
-    return said + (f" They are {lean} by {points:.1f} points overall." if points > 1 else "")
+    return said + (f" As a whole they are {lean} by {points:.1f} points." if points > 1 else "")
 
 
 def _chart(bins: Table, what: str) -> Chart:
@@ -86,6 +86,6 @@ def _chart(bins: Table, what: str) -> Chart:
     return Chart(
         "Said and seen", "probability said", "share seen",
         (Series("as it should be", (0.0, 1.0), (0.0, 1.0), quiet=True),
-         Series("bins of equal size, 95 %", said, seen, low, high, mark="point")),
+         Series("bins of equal size, 95% intervals", said, seen, low, high, mark="point")),
         note=f"Each dot: a tenth of the cases, by the probability {what}.", x_range=(0.0, 1.0), y_range=(0.0, 1.0),
     )

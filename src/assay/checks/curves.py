@@ -32,7 +32,7 @@ def check(outcomes: Table, metrics: tuple[Metric, ...]) -> Finding:  # noqa: ARG
         "false_alarms_at_80_recall": float(false_T[at]),
     }
     sentence = (
-        f"Finding 80 % of the class looked for means a false alarm for {false_T[at]:.0%} of the others; "
+        f"Finding 80% of the class looked for means a false alarm for {false_T[at]:.0%} of the others; "
         f"{precision_T[at]:.0%} of what is then called positive is so (base rate {rate:.0%})."
     )
     return Finding(CHECK, "ok", sentence, numbers, charts=(_roc(false_T, found_T), _pr(found_T, precision_T, rate)))

@@ -8,6 +8,7 @@ import polars as pl
 from assay.checks import lacked
 from assay.checks.columns import quantile_bins, values
 from assay.contract import Array, Chart, Finding, Metric, Series, Table
+from assay.report.figures import short
 
 CHECK = "outcomes.residuals"
 MOST_POINTS = 1_500
@@ -49,10 +50,10 @@ def _widening(bins: Table) -> float:
 
 
 def _sentence(numbers: dict[str, float]) -> str:
-    said = (f"Half of the predictions are within {numbers['half_within']:,.3g} of the truth, nine in ten within "
-            f"{numbers['nine_in_ten_within']:,.3g}.")
+    said = (f"Half of the predictions are within {short(numbers['half_within'])} of the truth, nine in ten within "
+            f"{short(numbers['nine_in_ten_within'])}.")
     if abs(numbers["bias"]) > 3 * numbers["bias_se"]:
-        said += f" On average they are {abs(numbers['bias']):,.3g} too {'low' if numbers['bias'] > 0 else 'high'}."
+        said += f" On average they are {short(abs(numbers['bias']))} too {'low' if numbers['bias'] > 0 else 'high'}."
     if numbers["spread_ratio"] > 2:
         said += " Errors grow with the predicted value."
     return said
@@ -73,7 +74,7 @@ def _spread(bins: Table) -> Chart:
     x, y, low, high = (tuple(bins[c].to_list()) for c in ("predicted", "median", "q10", "q90"))
     return Chart(
         "What is left over", "predicted", "true minus predicted",
-        (Series("none", (x[0], x[-1]), (0.0, 0.0), quiet=True), Series("median, and the middle 80 %", x, y, low, high)),
+        (Series("none", (x[0], x[-1]), (0.0, 0.0), quiet=True), Series("median, and the middle 80%", x, y, low, high)),
         note="In tenths of the cases, by predicted value.",
     )
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from assay.checks import lacked
 from assay.contract import Chart, Estimate, Finding, Metric, Series, Table
+from assay.report.figures import interval, value
 from assay.stats.intervals import estimate
 from assay.stats.paired import holm
 
@@ -92,8 +93,7 @@ def _finding(groups: list[Group], corrected: Sequence[float], metric: Metric, wh
 def _sentence(weakest: Group, worse: list[Group], looked: int, metric: Metric) -> str:
     first = worse[0] if worse else weakest
     seen = first.inside
-    gap = (f"{metric.name} {seen.value:.3g} [{seen.low:.3g}, {seen.high:.3g}] where {first.name}, "
-           f"{first.outside.value:.3g} elsewhere")
+    gap = f"{metric.name} {value(seen)} ({interval(seen)}) where {first.name}, {value(first.outside)} elsewhere"
     if not worse:
         return f"No group of {looked} is worse by more than chance allows; the weakest: {gap}."
     more = f" {len(worse) - 1} more of {looked} groups are worse too." if len(worse) > 1 else ""
@@ -108,4 +108,4 @@ def _chart(ranked: list[Group], metric: Metric, whole: Estimate) -> Chart:
     )
     overall = Series("all cases", (whole.value, whole.value), (shown[0].name, shown[-1].name), quiet=True)
     note = f"The weakest {SHOWN} of {len(ranked)} groups." if len(ranked) > SHOWN else ""
-    return Chart("Group by group", metric.name, "", (overall, dots), note=note)
+    return Chart("The weakest first", metric.name, "", (overall, dots), note=note)

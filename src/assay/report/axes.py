@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-LETTER = 6.3                                    # mean width of a letter at the size of the labels
+LETTER = 7.2                                    # mean width of a letter at the size of the labels
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,11 @@ def as_number(value: Any) -> float | None:
     return float(value)
 
 
-def spanning(values: Sequence[float], asked: tuple[float, float] | None, *, log: bool, zero: bool) -> tuple[float, float]:
-    """The range of an axis: what was asked for, else the values with some air, else 0 to 1. `zero`: bars stand on it."""
+Range = tuple[float, float]
+
+
+def spanning(values: Sequence[float], asked: Range | None, *, log: bool, zero: bool) -> Range:
+    """The range of an axis: what was asked for, else the values with some air, else 0 to 1. Bars stand on `zero`."""
     if asked is not None and asked[0] < asked[1]:
         return asked
     kept = [v for v in values if v > 0] if log else [*values, 0.0] if zero else list(values)

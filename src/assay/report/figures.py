@@ -66,8 +66,18 @@ def plain(any_value: Any) -> str:
     if isinstance(any_value, int):
         return f"{any_value:,}".replace("-", "−")
     if isinstance(any_value, float):
-        return "0" if any_value == 0 else number(any_value, min(places(any_value, 4), 6)) if abs(any_value) >= 1e-4 else f"{any_value:.1e}"
+        tiny = 0 < abs(any_value) < 1e-4
+        return f"{any_value:.1e}".replace("-", "−") if tiny else number(any_value, min(places(any_value, 4), 6))
     return str(any_value)
+
+
+def short(v: float) -> str:
+    """Three significant digits, never in powers of ten.
+
+    >>> short(9532.1), short(0.04567)
+    ('9,530', '0.0457')
+    """
+    return number(float(f"{v:.3g}"), min(places(v, 3), 9))
 
 
 def p_value(p: float) -> str:

@@ -1,0 +1,28 @@
+"""The race as plain aligned text, for a terminal."""
+
+from __future__ import annotations
+
+from assay.report import figures
+from assay.report.story import Entry, Story
+
+HEADS = ("recipe", "", "score", "95% interval", "behind the best", "fit", "per 1,000")
+
+
+def leaderboard_lines(story: Story) -> list[str]:
+    """A heading, one line a recipe in order, and a line that says what the score is."""
+    rows = [HEADS, *(_cells(e, chosen=e.recipe == story.chosen) for e in story.leaderboard)]
+    wide = [max(len(r[i]) for r in rows) for i in range(len(HEADS))]
+    left = (True, True, False, True, True, False, False)
+    lines = ["  ".join(t.ljust(w) if side else t.rjust(w) for t, w, side in zip(r, wide, left, strict=True)).rstrip()
+             for r in rows]
+    better = "higher" if story.higher_is_better.get(story.metric, True) else "lower"
+    return [*lines, "", f"score: {figures.said(story.metric)} on held-out cases, {better} is better; * chosen"]
+
+
+def _cells(entry: Entry, *, chosen: bool) -> tuple[str, ...]:
+    name = ("* " if chosen else "  ") + entry.recipe
+    if entry.score is None:
+        return (name, entry.status, "", entry.note[:60], "", "", "")
+    gap = "" if entry.behind is None else f"{figures.value(entry.behind)} ({figures.interval(entry.behind)})"
+    return (name, entry.status, figures.value(entry.score), figures.interval(entry.score), gap,
+            figures.seconds(entry.fit_s), f"{entry.predict_ms:,.1f} ms")

@@ -1,0 +1,71 @@
+"""What the page says in words: the abstract, each comparison, and all that should be held against the numbers."""
+
+from __future__ import annotations
+
+import math
+
+from assay.contract import Estimate
+from assay.report import figures
+from assay.report.story import Comparison, Story
+
+LEVELS = ("fail", "warn", "note", "ok", "skipped")
+SMALL = 200
+
+
+def headline(story: Story) -> list[str]:
+    """The abstract: what was chosen, what it is worth, against what, how sure."""
+    main, name = story.test.metrics[story.metric], figures.said(story.metric)
+    rows = len(story.test.outcomes)
+    said = [
+        f"The model chosen for {story.title} is {story.chosen}. On {rows:,} test cases that nothing was learned from, "
+        f"its {name} is {figures.value(main)}; the data allow {figures.interval(main)} ({main.level:.0%} interval)."
+    ]
+    against = _against_baseline(story)
+    if against is not None:
+        said.append(difference(against, "the best baseline, " + against.other))
+    alarms = [f for f in story.court if f.level in ("fail", "warn")]
+    if any(f.level == "fail" for f in alarms):
+        said.append("The data hold a sure leak, so these numbers are too good to be true.")
+    elif alarms:
+        said.append(f"The court of the data has {len(alarms)} doubt{'s' if len(alarms) > 1 else ''}, listed below.")
+    return said
+
+
+def _against_baseline(story: Story) -> Comparison | None:
+    baselines = {e.recipe for e in story.leaderboard if e.status == "baseline"}
+    return next((c for c in story.comparisons if c.other in baselines), None)
+
+
+def difference(c: Comparison, other: str = "") -> str:
+    """A comparison as a sentence; not told apart where the interval holds zero. More is better in its difference."""
+    d, other = c.difference, other or c.other
+    p, name = f", {figures.p_value(c.p)}" if not math.isnan(c.p) else "", figures.said(c.metric)
+    if d.low <= 0 <= d.high or math.isnan(d.value):
+        return f"{c.winner} is not told apart from {other} ({figures.signed(d)} {name}, {figures.interval(d)}{p})."
+    better, size = ("better", d) if d.value > 0 else ("worse", _turned(d))
+    return f"{c.winner} is {better} than {other} by {figures.value(size)} {name} ({figures.interval(size)}{p})."
+
+
+def _turned(d: Estimate) -> Estimate:
+    return Estimate(-d.value, -d.high, -d.low, d.n, d.method, d.level)
+
+
+def careful(story: Story) -> list[tuple[str, str]]:
+    """(level, sentence) of all that a reader should hold against the numbers, the worst first."""
+    found = (*story.court, *story.test.findings)
+    out: list[tuple[str, str]] = [(f.level, f.sentence) for f in found if f.level in ("fail", "warn")]
+    if story.declared.get("allow_leaks"):
+        out.append(("fail", "Leaks were allowed: the run went on although a check may have been sure of one."))
+    main = story.test.metrics[story.metric]
+    if main.n < SMALL:
+        out.append(("warn", f"The test part is small ({main.n:,} independent units), so the intervals are wide."))
+    if story.looks > 1:
+        out.append(("warn", f"The test part was opened {story.looks} times; choosing by it makes its scores too good."))
+    against = _against_baseline(story)
+    if against is not None and against.difference.low <= 0:
+        out.append(("warn", f"The model is not surely better than {against.other}, which is far simpler."))
+    failed = [e.recipe for e in story.leaderboard if e.status == "failed"]
+    if failed:
+        out.append(("note", f"Failed and therefore not in the race: {', '.join(failed)}."))
+    out += [("note", sentence) for sentence in story.cut]
+    return sorted(dict.fromkeys(out), key=lambda ls: LEVELS.index(ls[0]))
