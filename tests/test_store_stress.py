@@ -93,8 +93,8 @@ CROWD = """
 root, crowd, rounds, me = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 for turn in range(rounds):
     (root / f"ready-{turn}-{me}").touch()
-    while sum((root / f"ready-{turn}-{other}").exists() for other in range(crowd)) < crowd:
-        time.sleep(0.002)
+    while len(list(root.glob(f"ready-{turn}-*"))) < crowd:
+        time.sleep(0.01)
     store = Store.at(root / f"store-{turn}")
     run = store.new_run("crowd", {"me": me})
     run.emit("hello", me=me)
