@@ -63,6 +63,7 @@ class Race:
         self.runners = [Runner(e) for e in field_]
         self.curve: dict[float, dict[str, Any]] = {}
         self._finalists: list[Runner] | None = None
+        self._leader: Runner | None = None
         self._shares_started: set[float] = set()
         self._predict_s_per_case = 0.0
         self._from = time.monotonic()
@@ -191,9 +192,13 @@ class Race:
         self._add(runner, int(fold), answer)
         self.emit("recipe", recipe=name, fold=int(fold), folds=self.folds, state="done",
                   seconds=answer["fit_s"], score=runner.done[int(fold)]["score"])
-        leader = self._scored()
-        if leader and leader[0] is runner:
-            self.emit("best", recipe=name, score=runner.done[0]["score"], metric=self.metric.name)
+        self._say_best()
+
+    def _say_best(self) -> None:
+        leader = next(iter(self._scored()), None)
+        if leader is not None and leader is not self._leader:
+            self._leader = leader
+            self.emit("best", recipe=leader.entrant.name, score=leader.done[0]["score"], metric=self.metric.name)
 
     def _add(self, runner: Runner, fold: int, answer: dict[str, Any]) -> None:
         outcomes = self._outcomes(runner.entrant, fold)

@@ -40,7 +40,7 @@ class _Process:
 
     def __init__(self, answers: queue.SimpleQueue[tuple[_Process, dict[str, Any] | None]], log: Path) -> None:
         self.busy: _Busy | None = None
-        env = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONHASHSEED": "0"}
+        env = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONHASHSEED": "0", "ASSAY_PARENT": str(os.getpid())}
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "assay.search.worker"],

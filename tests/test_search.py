@@ -1,0 +1,115 @@
+"""The parts of the race: the clock, the field, the processes, the mixture."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from assay.errors import AssayError
+from assay.metrics import lookup
+from assay.search.clock import Clock
+from assay.search.ensemble import mix
+from assay.search.entrants import draw
+
+
+def test_the_clock_counts_what_an_interrupted_run_had_spent() -> None:
+    clock = Clock(60.0, before=25.0)
+    assert 34.0 < clock.left <= 35.0
+    assert clock.tail_s == pytest.approx(7.5)
+
+
+def test_the_clock_adds_up_stages() -> None:
+    clock = Clock()
+    for _ in range(2):
+        with clock.stage("read"):
+            time.sleep(0.01)
+    assert clock.spent["read"] >= 0.02
+    assert clock.left == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("span", "allowed"),
+    [
+        (("uniform", 0.5, 1.0), lambda v: 0.5 <= v <= 1.0),
+        (("log", 1e-4, 1e3), lambda v: 1e-4 <= v <= 1e3),
+        (("int", 2, 9), lambda v: isinstance(v, int) and 2 <= v <= 9),
+        (("int_log", 4, 256), lambda v: isinstance(v, int) and 4 <= v <= 256),
+        (("choice", "gini", "entropy"), lambda v: v in ("gini", "entropy")),
+    ],
+)
+def test_draws_stay_in_their_span(span, allowed) -> None:
+    rng = np.random.default_rng(0)
+    drawn = [draw(rng, span) for _ in range(200)]
+    assert all(allowed(v) for v in drawn)
+    assert len(set(drawn)) > 1
+
+
+def test_an_unknown_span_is_refused_in_words() -> None:
+    with pytest.raises(AssayError, match="Did you mean 'log'"):
+        draw(np.random.default_rng(0), ("lgo", 1, 2))
+
+
+class Mean:
+    """A paradigm that can do nothing but average values."""
+
+    def blend(self, answers, weights):
+        value = sum(w * a["out.value"] for a, w in zip(answers, weights, strict=True))
+        return answers[0].with_columns(value.alias("out.value"))
+
+
+def outcomes(truth: np.ndarray, noise: np.ndarray) -> pl.DataFrame:
+    return pl.DataFrame({
+        "case_id": np.arange(len(truth)), "unit": np.arange(len(truth)), "target": truth, "out.value": truth + noise,
+    })
+
+
+def test_two_equally_good_and_independent_recipes_make_a_better_mixture() -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.normal(size=2_000)
+    tables = {name: outcomes(truth, rng.normal(size=2_000)) for name in ("a", "b")}
+    made = mix(tables, "a", np.arange(2_000) % 5, metric=lookup("regression", "rmse"), blends=Mean(), seed=0)
+    assert made is not None
+    assert made.weights["a"] == pytest.approx(0.5, abs=0.1)
+    assert made.gain.estimate.low > 0.2 and not made.gain.tied
+    assert made.outcomes["case_id"].to_list() == list(range(2_000))
+
+
+def test_a_mixture_of_noise_is_not_told_from_the_best() -> None:
+    """Twenty copies of one recipe with a little noise each: choosing among them must not look like a gain."""
+    rng = np.random.default_rng(2)
+    truth, base = rng.normal(size=300), rng.normal(size=300)
+    tables = {f"r{i}": outcomes(truth, base + 0.01 * rng.normal(size=300)) for i in range(20)}
+    rmse = lookup("regression", "rmse")
+    best = min(tables, key=lambda n: rmse.fn(tables[n]))
+    made = mix(tables, best, np.arange(300) % 5, metric=rmse, blends=Mean(), seed=0)
+    assert made is None or made.gain.tied or made.gain.estimate.value < 0.01
+
+
+def test_workers_that_overrun_are_killed_and_replaced(tmp_path: Path) -> None:
+    from assay.search.workers import Workers
+
+    workers = Workers(1, tmp_path / "log")
+    try:
+        workers.submit({"id": "x", "open": str(tmp_path / "nowhere"), "paradigm": "nobody"}, time.monotonic() + 0.05)
+        job, answer = workers.wait(20)
+        assert (job["id"], answer["state"]) == ("x", "cut")
+        assert workers.idle == 1
+    finally:
+        workers.close()
+
+
+def test_a_task_that_cannot_be_opened_ends_the_race_in_words(tmp_path: Path) -> None:
+    from assay.search.workers import Workers
+
+    workers = Workers(1, tmp_path / "log")
+    try:
+        workers.open("nobody", tmp_path / "nowhere")
+        with pytest.raises(AssayError, match="could not start or open"):
+            workers.wait(30)
+        assert "there is no paradigm called" in (tmp_path / "log").read_text()
+    finally:
+        workers.close()
