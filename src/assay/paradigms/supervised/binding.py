@@ -51,7 +51,7 @@ def bind(problem: Problem, progress: Callable[[str], None]) -> SupervisedTask:
     plan = _plan(rows, kept, problem, asked.target)
     train = rows[plan.rows(TRAIN)]
     signature = Signature(tuple(_field(c, train) for c in used), asked.target.outputs(),
-                          tuple(r["name"] for r in records if not r["used"] and r["name"] not in targets))
+                          tuple(r["name"] for r in records if not r["used"]))
     metrics, why_metric = metrics_for(asked.target, problem.metric, train)
     question = Question(
         title=f"{' and '.join(targets[:3])} in {_called(problem.data)}", target=asked.target, signature=signature,

@@ -59,3 +59,121 @@ class Constant:
             return cls(np.array([float(v) for v in said["values"]]), bool(said["flat"]))
         except (OSError, KeyError, TypeError, ValueError) as wrong:
             raise TamperedError(f"the constant in {folder} cannot be read: {wrong!r}") from None
+
+
+MOST_BINS = 16                                  # of a number
+LOOKED_AT = 50_000                              # rows the column is chosen by
+PRIOR_ROWS = 10.0                               # how many rows the prior counts for in a bin
+
+
+@dataclass(frozen=True)
+class OneColumn(SupervisedRecipe):
+    """The best single column: a number in up to 16 bins or a category by its levels, each bin with its own answer.
+
+    The column is the one with the least squared error (Brier score for classes) over three inner folds."""
+
+    title: ClassVar[str] = "the best single column"
+    encoding: ClassVar[Encoding] = "codes"
+    baseline: ClassVar[bool] = True
+    order: ClassVar[float] = 1.0
+
+    def learn(self, lesson: Lesson, ctx: Context, /) -> Learner:
+        if not lesson.X.shape[1]:
+            return Constant(prior(lesson.y, lesson), flat=lesson.goal == "regression")
+        rows = np.random.default_rng(ctx.seed).permutation(len(lesson.y))[:LOOKED_AT]
+        Y = _answers(lesson.y[rows], lesson)
+        fold = np.arange(len(rows)) % 3
+        losses = []
+        for j in range(lesson.X.shape[1]):
+            x = lesson.X[rows, j]
+            losses.append(_loss(_bins(x, _edges(x, j in lesson.categorical)), Y, fold))
+        column = int(np.argmin(losses))
+        edges = _edges(lesson.X[:, column], column in lesson.categorical)
+        bins = _bins(lesson.X[:, column], edges)
+        table = _medians(bins, lesson.y, len(edges) + 2) if lesson.metric == "mae" and lesson.goal == "regression" else (
+            _means(bins, _answers(lesson.y, lesson), len(edges) + 2))
+        return Binned(column, lesson.X.shape[1], edges, table, flat=lesson.goal == "regression")
+
+
+def _answers(y: Array, lesson: Lesson) -> Array:
+    """y as (n, k): itself, or one column a class."""
+    if lesson.goal == "regression":
+        return y[:, None]
+    return y if lesson.goal == "multilabel" else np.eye(lesson.k)[y]
+
+
+def _edges(x: Array, codes: bool) -> Array:
+    """Where bins begin, ascending: between codes, or quantiles of a number."""
+    known = x[~np.isnan(x)].astype(np.float64)
+    if not len(known):
+        return np.empty(0)
+    if codes:
+        return np.arange(known.max()) + 0.5
+    values = np.unique(known)
+    if len(values) <= MOST_BINS:
+        return (values[1:] + values[:-1]) / 2
+    return np.unique(np.quantile(known, np.linspace(0, 1, MOST_BINS + 1)[1:-1]))
+
+
+def _bins(x: Array, edges: Array) -> Array:
+    """The bin of each value, (n,); the last, len(edges) + 1, is for missing ones."""
+    return np.where(np.isnan(x), len(edges) + 1, np.searchsorted(edges, x.astype(np.float64), side="right"))
+
+
+def _means(bins: Array, Y: Array, size: int) -> Array:
+    """(size, k): the mean of Y in each bin, drawn towards the mean of all."""
+    count = np.bincount(bins, minlength=size)[:, None]
+    total = np.stack([np.bincount(bins, Y[:, j], minlength=size) for j in range(Y.shape[1])], axis=1)
+    return np.divide(total + PRIOR_ROWS * Y.mean(axis=0), count + PRIOR_ROWS)
+
+
+def _medians(bins: Array, y: Array, size: int) -> Array:
+    """(size, 1): the median of y in each bin, that of all where a bin has few rows."""
+    table = np.full((size, 1), np.median(y))
+    order = np.argsort(bins, kind="stable")
+    found, start = np.unique(bins[order], return_index=True)
+    for bin_, part in zip(found, np.split(y[order], start[1:]), strict=True):
+        if len(part) >= PRIOR_ROWS:
+            table[bin_] = np.median(part)
+    return table
+
+
+def _loss(bins: Array, Y: Array, fold: Array) -> float:
+    """Mean squared error of bin means over inner folds."""
+    size = int(bins.max()) + 1
+    errors = [((Y[fold == f] - _means(bins[fold != f], Y[fold != f], size)[bins[fold == f]]) ** 2).mean() for f in range(3)]
+    return float(np.mean(errors))
+
+
+@dataclass(frozen=True)
+class Binned:
+    """One column looked up in a table. edges ascending; table (len(edges) + 2, k), its last row for missing values."""
+
+    column: int
+    width: int
+    edges: Array
+    table: Array
+    flat: bool
+    kind: ClassVar[str] = "binned"
+
+    def scores(self, X: Array, /) -> Array:
+        found: Array = self.table[_bins(X[:, self.column], self.edges)]
+        return found[:, 0] if self.flat else found
+
+    def save(self, folder: Path, /) -> None:
+        write_json(folder / "binned.json", {
+            "column": self.column, "width": self.width, "flat": self.flat,
+            "edges": self.edges.tolist(), "table": self.table.tolist(),
+        })
+
+    @classmethod
+    def load(cls, folder: Path, /) -> Self:
+        try:
+            said = read_json(folder / "binned.json")
+            column, width = int(said["column"]), int(said["width"])
+            edges, table = np.array(said["edges"], dtype=np.float64), np.array(said["table"], dtype=np.float64)
+        except (OSError, KeyError, TypeError, ValueError) as wrong:
+            raise TamperedError(f"the single column in {folder} cannot be read: {wrong!r}") from None
+        if not 0 <= column < width or edges.ndim != 1 or table.ndim != 2 or len(table) != len(edges) + 2:
+            raise TamperedError(f"the single column in {folder} is not whole: its bins and its table do not fit together")
+        return cls(column, width, edges, table, bool(said.get("flat", False)))

@@ -7,9 +7,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from assay.contract import Context
+import numpy as np
+
+from assay.contract import Array, Context
 from assay.paradigms.supervised.learner import Lesson
 
+MOST_BYTES = 1 << 30                           # of a booster that is read back
+REFIT_ROWS = 50_000
 SHARE = 0.9                                     # of the budget that rounds may use; the rest is for saving and scoring
 
 
@@ -31,6 +35,21 @@ class Watch:
     def late(self) -> bool:
         return time.monotonic() - self.began > self.budget_s * SHARE
 
+    def time_for_another(self, rows: int) -> bool:
+        """Whether fitting once more, on all rows, pays and ends in time: on many rows those held out are not missed."""
+        used = time.monotonic() - self.began
+        return rows <= REFIT_ROWS and not self.late() and used * 2.5 < self.budget_s * SHARE
+
+
+def all_rows(lesson: Lesson) -> tuple[Array, Array, Array | None]:
+    """X, y and weight of the rows to learn from and the rows held out, together."""
+    if lesson.X_val is None or lesson.y_val is None:
+        return lesson.X, lesson.y, lesson.weight
+    weight = None
+    if lesson.weight is not None and lesson.weight_val is not None:
+        weight = np.concatenate([lesson.weight, lesson.weight_val])
+    return np.concatenate([lesson.X, lesson.X_val]), np.concatenate([lesson.y, lesson.y_val]), weight
+
 
 def one_a_label(lesson: Lesson, ctx: Context) -> Iterator[tuple[Lesson, Context]]:
     """A binary lesson for each label, with its share of the time that is left."""
@@ -39,3 +58,13 @@ def one_a_label(lesson: Lesson, ctx: Context) -> Iterator[tuple[Lesson, Context]
         left = max(ctx.budget_s - (time.monotonic() - began), 0.0) / (lesson.k - j)
         y_val = None if lesson.y_val is None else lesson.y_val[:, j]
         yield replace(lesson, goal="binary", k=2, y=lesson.y[:, j], y_val=y_val), replace(ctx, budget_s=left)
+
+
+def refuse_shape(left: Array, right: Array, i: int) -> None:
+    """Raises ValueError unless children (nodes,), -1 for a leaf, form one binary tree with parents before children."""
+    inner = left >= 0
+    parent = np.flatnonzero(inner)
+    children = np.concatenate([left[inner], right[inner]])
+    whole = np.array_equal(inner, right >= 0) and np.array_equal(np.sort(children), np.arange(1, len(left)))
+    if not whole or (children <= np.tile(parent, 2)).any():
+        raise ValueError(f"tree {i} is not a tree")
