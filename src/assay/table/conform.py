@@ -161,7 +161,7 @@ def _as_words(column: pl.Series, field: Field, what: str) -> pl.Series:
     if text.len() <= _SMALL and all(_is_fit(value, field.levels) for value in text.to_list()):
         return text
     text, _ = cells.tidy(text, keep=field.levels)
-    return _respelled(text, field.levels).alias(field.name)
+    return _respelled(text, field.levels)
 
 
 def _is_fit(value: str | None, levels: tuple[str, ...]) -> bool:

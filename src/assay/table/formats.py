@@ -75,8 +75,10 @@ def _json(content: Content, where: str) -> Table:
 def _json_lines(content: Content, where: str) -> Table:
     text = _text(content, where)
     try:
-        return pl.read_ndjson(io.BytesIO(text.encode()), infer_schema_length=None)
-    except (pl.exceptions.PolarsError, OSError):
+        table = pl.read_ndjson(io.BytesIO(text.encode()), infer_schema_length=None)
+        first = json.loads(text.lstrip().partition("\n")[0])
+        return table.select(dict.fromkeys([*first, *table.columns]))         # polars may shuffle many columns
+    except (pl.exceptions.PolarsError, OSError, ValueError, TypeError):
         return to_table(_records(text, where))
 
 
@@ -116,7 +118,18 @@ def _excel(content: Content, where: str) -> Table:
     except fastexcel.FastExcelError as wrong:
         raise _damaged(where, "an Excel workbook", wrong) from None
     refuse_duplicates(tuple(str(name).strip() for name in header.row(0) if name) if header.height else (), where)
-    return table.filter(~pl.all_horizontal(pl.all().is_null())) if table.width else table
+    if not table.width:
+        return table
+    table = table.filter(~pl.all_horizontal(pl.all().is_null()))
+    return pl.DataFrame([_whole(column) for column in table.get_columns()])
+
+
+def _whole(column: pl.Series) -> pl.Series:
+    """Excel knows floats only: a column of whole ones was meant as whole numbers."""
+    if column.dtype != pl.Float64 or column.null_count() == column.len():
+        return column
+    whole = column.cast(pl.Int64, strict=False)
+    return whole if (whole == column).all() and whole.null_count() == column.null_count() else column
 
 
 READERS: dict[str, Callable[[Content, str], Table]] = {

@@ -17,7 +17,7 @@ import polars as pl
 
 from assay.contract import Kind, Table
 from assay.errors import DataError, nearest
-from assay.table.cells import SMALL
+from assay.table import cells
 from assay.table.convert import described, to_table
 from assay.table.normal import Normal, normalised, preview
 
@@ -84,10 +84,10 @@ def typed_table(table: Table, types: Mapping[str, Kind], source: str, notes: tup
             raise DataError(f"{source} has no column {name!r}, whose type was given. {nearest(name, table.columns)}")
     with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
         normal = list(pool.map(lambda column: normalised(column, types.get(column.name)), table.get_columns()))
-        columns = tuple(pool.map(lambda found: _column(found, types.get(found.values.name)), normal))
+        pairs = list(pool.map(lambda found: _column(found, types.get(found.values.name)), normal))
     said = [note for found in normal for note in found.notes]
-    return Typed(pl.DataFrame([found.values for found in normal]), columns, source,
-                 (*notes, *_missing_words(normal), *said))
+    values, columns = zip(*pairs, strict=True)
+    return Typed(pl.DataFrame(list(values)), columns, source, (*notes, *_missing_words(normal), *said))
 
 
 def _missing_words(normal: list[Normal]) -> list[str]:
@@ -106,17 +106,19 @@ def _columns(names: list[str]) -> str:
 # --- one column -----------------------------------------------------------------------------------
 
 
-def _column(found: Normal, wanted: Kind | None) -> Column:
+def _column(found: Normal, wanted: Kind | None) -> tuple[pl.Series, Column]:
     values = found.values
     missing = values.null_count()
     distinct = _distinct(values, missing)
     kind, why = _kind(found, missing, distinct)
     if wanted is not None and wanted != kind:
         kind, why = wanted, f"you said so; {_count(distinct, values.len())}"
+    if kind == "id":
+        values = cells.as_text(values)
     low, high = _range(values)
-    return Column(values.name, kind, _DTYPE.get(values.dtype, "datetime"), why, missing, distinct,
-                  levels=found.words if kind == "boolean" else _levels(values) if kind == "categorical" else (),
-                  low=low, high=high, example=_example(found))
+    return values, Column(values.name, kind, _DTYPE.get(values.dtype, "datetime"), why, missing, distinct,
+                          levels=_levels(values, kind, found.words), low=low, high=high,
+                          example=found.example if found.example is not None else _example(values))
 
 
 def _distinct(values: pl.Series, missing: int) -> int:
@@ -192,8 +194,10 @@ def _words(values: pl.Series, distinct: int, said: int) -> tuple[Kind, str]:
     return "categorical", count
 
 
-def _levels(values: pl.Series) -> tuple[str, ...]:
-    if values.len() <= SMALL:
+def _levels(values: pl.Series, kind: Kind, words: tuple[str, ...]) -> tuple[str, ...]:
+    if kind != "categorical":
+        return words if kind == "boolean" else ()
+    if values.len() <= cells.SMALL:
         often = Counter(value for value in values.to_list() if value is not None)
         return tuple(sorted(often, key=lambda value: (-often[value], value))[:LEVELS])
     counts = values.alias("level").drop_nulls().value_counts(name="n")
@@ -216,8 +220,6 @@ def _range(values: pl.Series) -> tuple[float | None, float | None]:
     return (None, None) if low is None else (low / scale, high / scale)
 
 
-def _example(found: Normal) -> Any:
-    if found.example is not None:
-        return found.example
-    first: Any = found.values.first(ignore_nulls=True)
+def _example(values: pl.Series) -> Any:
+    first: Any = values.first(ignore_nulls=True)
     return first.isoformat() if hasattr(first, "isoformat") else first
