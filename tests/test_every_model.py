@@ -1,11 +1,13 @@
-"""Every model that a registered recipe makes keeps what models promise."""
+"""Every model that a registered recipe makes keeps what models promise, and so does a blend of two."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
+from assay.search.ensemble import Blend
 from assay.testing import Check
 from everything import checks, recipes_and_problems, subject_of
 
@@ -27,3 +29,11 @@ def everything() -> list[Any]:
 @pytest.mark.parametrize(("recipe", "problem", "check"), everything())
 def test_keeps(recipe: str, problem: str, check: Check) -> None:
     check(subject_of(recipe, problem))
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("problem", ["binary", "multiclass", "regression", "multilabel"])
+def test_a_blend_keeps(problem: str, check: Check) -> None:
+    one, other = subject_of("supervised.lightgbm", problem), subject_of("supervised.prior", problem)
+    blend = Blend((one.model, other.model), (0.75, 0.25), "supervised")
+    check(dataclasses.replace(one, model=blend))
