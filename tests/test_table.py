@@ -94,6 +94,16 @@ def test_a_pandas_column_of_several_types_becomes_text():
     assert found.table["x"].to_list()[:4] == ["1", "two", None, "4.5"]
 
 
+def test_the_odder_types_of_pandas():
+    frame = pd.DataFrame({
+        "level": pd.Categorical([3, 1, 3]), "month": pd.period_range("2024-01", periods=3, freq="M"),
+        "span": pd.to_timedelta([1, 2, 3], unit="h"), "rome": pd.date_range("2024-01-01", periods=3, tz="Europe/Rome"),
+        "whole": pd.array([1, None, 3], dtype="Int64"), "flag": pd.array([True, None, False], dtype="boolean"),
+    })
+    assert tables.typed(frame).table.row(1) == (
+        "1", datetime(2024, 2, 1), 7200.0, datetime(2024, 1, 1, 23), None, None)
+
+
 def test_reading_a_polars_frame_does_not_import_pandas():
     program = ("import sys, polars, assay.table as t; t.typed(polars.DataFrame({'a': [1, 2]}));"
                "print('pandas' in sys.modules)")
@@ -161,6 +171,11 @@ def test_spaces_old_macintosh_lines_and_blank_lines(tmp_path):
     read = tables.read(write_text(tmp_path / "c.csv", "x,y\n1,2\n\n3,4\n\n"))
     assert read.table.rows() == [(1, 2), (3, 4)]
     assert any("blank line" in note for note in read.notes)
+
+
+def test_a_quote_inside_a_field_is_part_of_it(tmp_path):
+    read = tables.read(write_text(tmp_path / "t.csv", 'a,b\n5" pipe,1\n6" pipe,\n7" pipe,3\n'))
+    assert read.table.rows() == [('5" pipe', 1), ('6" pipe', None), ('7" pipe', 3)]
 
 
 def test_nameless_columns_are_named_or_dropped(tmp_path):

@@ -11,6 +11,7 @@ import polars as pl
 from assay.contract import Table
 from assay.errors import DataError
 from assay.files import replacing
+from assay.table import cells
 
 _WANTED = ("Wanted a pandas, polars or pyarrow table, a dict of lists, a list of dicts, or the path of a file.")
 
@@ -51,8 +52,14 @@ def _from_pandas(frame: Any) -> Table:
 
 
 def _from_series(name: str, series: Any) -> pl.Series:
+    if getattr(series.dtype, "tz", None) is not None:
+        series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+    elif str(series.dtype).startswith("period"):
+        series = series.dt.to_timestamp()
     try:
         column: pl.Series = pl.from_pandas(series)
+        if str(series.dtype) == "category":
+            return cells.as_text(column).cast(pl.Categorical).alias(name)
     except (pl.exceptions.PolarsError, TypeError, ValueError, NotImplementedError) as wrong:
         if series.dtype != object:
             said = f"column {name!r} of type {series.dtype} cannot be read: {wrong}. Convert it first."

@@ -41,9 +41,10 @@ def read_delimited(
         table = _parse(source, dialect, types)
     except pl.exceptions.ComputeError as wrong:
         if "utf-8" not in str(wrong):
-            raise DataError(_why(source, where, dialect, wrong)) from None
+            return _mended(_parse_slowly(source, where, dialect), where, dialect)
         dialect = find_dialect(head, eight_bit(_whole(source)), where, tab=tab)
-        table = _parse(_as_utf8(source, dialect.encoding), dialect, types)
+        source = _as_utf8(source, dialect.encoding)
+        table = _parse(source, dialect, types)
     _refuse_short_lines(source, table, where, dialect)
     return _mended(table, where, dialect)
 
@@ -88,6 +89,16 @@ def _parse(source: Path | bytes, dialect: Dialect, types: Mapping[str, Kind] | N
         if "could not parse" not in str(wrong):
             raise
         return parse({})
+
+
+def _parse_slowly(source: Path | bytes, where: str, dialect: Dialect) -> Table:
+    """By Python's csv module, which allows a quote inside a field that does not begin with one: 5" pipe."""
+    _refuse_ragged(source, where, dialect)
+    records = (record for _, record in _lines(source, dialect) if record)
+    next(records)
+    columns = zip(*records, strict=True)
+    named = [pl.Series(name, column) for name, column in zip(dialect.names, columns, strict=False)]
+    return pl.DataFrame([column.set(column == "", None) for column in named])
 
 
 def _plain_numbers(sample: Table, types: Mapping[str, Kind]) -> dict[str, type[pl.DataType]]:
@@ -160,16 +171,16 @@ def _wrong_line(source: Path | bytes, dialect: Dialect, wrong: Callable[[int], b
     return next(((n, len(r)) for n, r in _lines(source, dialect) if r and wrong(len(r))), None)
 
 
-def _why(source: Path | bytes, where: str, dialect: Dialect, wrong: Exception) -> str:
+def _refuse_ragged(source: Path | bytes, where: str, dialect: Dialect) -> None:
     width = len(dialect.names)
     ragged = _wrong_line(source, dialect, lambda fields: fields != width)
     if ragged is None:
-        return f"{where} cannot be parsed as delimited text: {str(wrong).partition(chr(10))[0]}"
+        return
     line, fields = ragged
     if fields < width and _whole(source).count(b'"') % 2:
-        return (f'{where}: a quote (") opens on line {line} and is never closed. '
-                "Close it, or double it inside a quoted field.")
-    return _ragged(where, line, fields, dialect)
+        raise DataError(f'{where}: a quote (") opens on line {line} and is never closed. '
+                        "Close it, or double it inside a quoted field.")
+    raise DataError(_ragged(where, line, fields, dialect))
 
 
 def _ragged(where: str, line: int, fields: int, dialect: Dialect) -> str:

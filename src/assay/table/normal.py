@@ -41,7 +41,7 @@ def normalised(column: pl.Series, wanted: Kind | None) -> Normal:
         raise DataError(f"column {column.name!r} holds {what}, wanted one plain value in each row. "
                         "Spread it into columns of its own, or drop it.")
     if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null):
-        return _from_text(column.cast(pl.String), wanted)
+        return _from_text(column.cast(pl.String), wanted, categories=dtype in (pl.Categorical, pl.Enum))
     if wanted in ("categorical", "text", "id"):
         return Normal(cells.as_text(column))
     if dtype.is_temporal():
@@ -97,9 +97,13 @@ def _infinite(name: str, how_many: int) -> str:
 # --- text ------------------------------------------------------------------------------------------
 
 
-def _from_text(column: pl.Series, wanted: Kind | None) -> Normal:
+def _from_text(column: pl.Series, wanted: Kind | None, *, categories: bool) -> Normal:
+    """`categories`: the column's type says so already, and numbers among them are names of levels."""
     text, missing = cells.tidy(column)
-    found = _said(text, wanted) if wanted is not None and wanted != "constant" else _tried(text)
+    if wanted is not None and wanted != "constant":
+        found = _said(text, wanted)
+    else:
+        found = _tried_booleans(text, text.head(1000)) or Normal(text) if categories else _tried(text)
     return Normal(found.values, found.notes, missing, found.words, found.why, found.example)
 
 

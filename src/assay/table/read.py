@@ -107,6 +107,13 @@ def _columns_differ(first: Path, first_table: Table, path: Path, table: Table) -
 
 
 def _read_file(path: Path, types: Types) -> tuple[Table, list[str]]:
+    try:
+        return _read_known(path, types)
+    except OSError as wrong:
+        raise DataError(f"{path} cannot be opened: {wrong.strerror or wrong}. Look at its permissions.") from None
+
+
+def _read_known(path: Path, types: Types) -> tuple[Table, list[str]]:
     suffixes = [s.lower() for s in path.suffixes]
     inner = next((s for s in reversed(suffixes) if s not in _COMPRESSED), "")
     if path.stat().st_size == 0:
