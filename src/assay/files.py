@@ -19,7 +19,7 @@ def replacing(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
     try:
         yield beside
-        with beside.open("rb") as f:
+        with beside.open("r+b") as f:               # Windows flushes only what may be written
             os.fsync(f.fileno())
         beside.replace(path)
     finally:
@@ -33,21 +33,11 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Plain JSON, sorted by nothing, NaN refused, non-ASCII kept."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=_plain) + "\n")
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=plain) + "\n")
 
 
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-def append_line(path: Path, value: Any) -> None:
-    """One JSON line in one write: whole lines only, from many processes at once."""
-    line = json.dumps(value, ensure_ascii=False, default=_plain) + "\n"
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        os.write(descriptor, line.encode())
-    finally:
-        os.close(descriptor)
 
 
 def read_lines(path: Path) -> list[Any]:
@@ -68,7 +58,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """NumPy scalars and arrays, paths, dates and sets as JSON knows them."""
     for name in ("item", "tolist", "isoformat"):
         method = getattr(value, name, None)

@@ -56,6 +56,8 @@ def check(cases: Table, inputs: Table) -> Iterator[Finding]:
 def _truth(cases: Table) -> Truth | None:
     target = cases["target"]
     fold = _halves(cases)
+    if len(np.unique(fold)) < 2:                # one unit only: nothing to score on
+        return None
     if "target.positive" in cases.columns:
         yes = cases["target.positive"].cast(pl.Float64).fill_null(0.0).to_numpy()
         rarest = int(min(yes.sum(), len(yes) - yes.sum()))
@@ -82,19 +84,46 @@ def _halves(cases: Table) -> Array:
 def _score(column: pl.Series, truth: Truth) -> float:
     """In [0, 1]: how well this column alone predicts cases it was not learned from."""
     numeric = column.dtype.is_numeric() or column.dtype.is_temporal()
-    code = _codes(column, numeric)
-    said_NK = _learned(code, truth)
+    scores = [_graded(_learned(_codes(column, numeric), truth), truth)]
+    if numeric:
+        value = _as_floats(column)
+        scores.append(_graded(_nearest(value, truth), truth))
+        if truth.measure == "R²":
+            scores.append(_rank_r2(value, truth.yes[:, 0]))
+        elif truth.measure == "ROC AUC":
+            plain = _auc(value, truth.yes[:, 0])
+            scores += [plain, 1 - plain]
+    return max(0.0, *scores)
+
+
+def _graded(said_NK: Array, truth: Truth) -> float:
+    """What was said against the truth, in the measure of the truth."""
     if truth.measure == "skill":
         return _skill(said_NK, truth.yes)
     said, true = said_NK[:, 0], truth.yes[:, 0]
-    raw = column.to_physical().cast(pl.Float64).fill_nan(None) if numeric else None
-    whole = raw is not None and raw.null_count() == 0
     if truth.measure == "R²":
-        r2 = 1 - float(((true - said) ** 2).sum() / ((true - true.mean()) ** 2).sum())
-        return max(0.0, r2, _rank_r2(raw.to_numpy(), true) if whole and raw is not None else 0.0)
-    scores = [_auc(said[truth.half == f], true[truth.half == f]) for f in (0, 1)]
-    plain = _auc(raw.to_numpy(), true) if whole and raw is not None else 0.5
-    return max(float(np.mean(scores)), plain, 1 - plain)
+        return 1 - float(((true - said) ** 2).sum() / ((true - true.mean()) ** 2).sum())
+    return float(np.mean([_auc(said[truth.half == h], true[truth.half == h]) for h in (0, 1)]))
+
+
+def _as_floats(column: pl.Series) -> Array:
+    """float64 (N,), what is missing being one value below all others."""
+    value = column.to_physical().cast(pl.Float64).fill_nan(None).to_numpy()
+    known = value[np.isfinite(value)]
+    low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)
+    return np.nan_to_num(value, nan=low - (high - low) - 1, posinf=high, neginf=low)
+
+
+def _nearest(value_N: Array, truth: Truth) -> Array:
+    """(N, K): the truth of the nearest value in the other half, which sees finer than bins do."""
+    said_NK = np.empty_like(truth.yes)
+    for half in (0, 1):
+        fit, held = np.flatnonzero(truth.half != half), np.flatnonzero(truth.half == half)
+        fit = fit[np.argsort(value_N[fit], kind="stable")]
+        after = np.searchsorted(value_N[fit], value_N[held]).clip(1, len(fit) - 1)
+        nearer = value_N[held] - value_N[fit[after - 1]] < value_N[fit[after]] - value_N[held]
+        said_NK[held] = truth.yes[fit[after - nearer]]
+    return said_NK
 
 
 def _codes(column: pl.Series, numeric: bool) -> Array:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import select
 import sys
 import tempfile
 import traceback
@@ -96,8 +97,11 @@ def _reader_is_gone() -> bool:
     """Whether it is standard output that broke, as in `assay runs | head`. It is then pointed at nothing, so that the
     interpreter's last flush does not complain."""
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+        out, watch = sys.stdout.fileno(), select.poll()
+        watch.register(out, 0)                  # asks for nothing: what is wrong is always told
+        gone = any(state & select.POLLERR for _, state in watch.poll(0))
+    except (OSError, ValueError, AttributeError):   # no file behind it, or a system without poll
+        return False
+    if gone:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out)
+    return gone

@@ -20,9 +20,10 @@ _KEPT = (
 
 def story_lines(story: Story) -> Iterator[str]:
     """What was understood, who won by how much, what the test part says, and what to be careful of."""
+    from assay.report import figures
     from assay.report.leaderboard import leaderboard_lines
 
-    yield f"{story.title}: {story.task}. {story.why_metric}"
+    yield f"{story.title}: {story.task}, judged by {figures.said(story.metric)}: {story.why_metric.rstrip('.')}."
     yield f"{story.plan['train']:,} cases to learn from, {story.plan['test']:,} locked away; {story.plan['why']}."
     yield from finding_lines(story.court)
     yield ""
@@ -44,7 +45,7 @@ def metric_lines(metrics: Mapping[str, Estimate], units: Mapping[str, str]) -> l
     from assay.report import figures
 
     rows = [(f"  {name}", figures.value(e), figures.interval(e), units.get(name, "")) for name, e in metrics.items()]
-    return columns(("  metric", "value", "95 % interval", ""), rows)
+    return columns(("  metric", "value", "95% interval", ""), rows)
 
 
 def comparison_lines(found: list[Comparison]) -> Iterator[str]:
@@ -56,7 +57,7 @@ def comparison_lines(found: list[Comparison]) -> Iterator[str]:
     yield f"{found[0].winner} against {found[0].other}; a difference above 0 is in favour of the first"
     rows = [(f"  {c.metric}", figures.signed(c.difference), figures.interval(c.difference), figures.p_value(c.p))
             for c in found]
-    yield from columns(("  metric", "difference", "95 % interval", ""), rows)
+    yield from columns(("  metric", "difference", "95% interval", ""), rows)
 
 
 def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from assay.contract import Metric, Table, Task
+from assay.errors import StoreError
 from assay.files import read_json
 from assay.search.clock import Clock
 from assay.search.entrants import Entrant
@@ -179,6 +180,8 @@ class Race:
         self.workers.submit(job, time.monotonic() + max(0.1, self.left))
 
     def _take(self, job: dict[str, Any], answer: dict[str, Any]) -> None:
+        if answer["state"] == "broken":
+            raise StoreError(answer["note"])
         name, fold, share = job["id"].rsplit("/", 2)
         if float(share) != 1:
             if answer["state"] == "done":

@@ -19,8 +19,9 @@ from typing import IO, Any
 
 from assay import registry
 from assay.contract import Context, Paradigm, Split, Task
-from assay.errors import AssayError
+from assay.errors import AssayError, LockedError, StoreError
 from assay.files import write_json
+from assay.store.disk import telling
 from assay.store.package import save_model
 
 DONE = "done.json"
@@ -48,19 +49,31 @@ def perform(job: dict[str, Any], task: Task) -> dict[str, Any]:
     The job's folder receives model/, outcomes.parquet and, last, done.json: a folder without it counts for nothing.
     A recipe that fails is an answer too, kept so that a resumed run does not try it again."""
     folder = Path(job["folder"])
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     try:
-        done = {"state": "done", **_fit_and_confront(job, task, folder)}
+        with telling(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            done = _tried(job, task, folder)
+            write_json(folder / DONE, done)
+            return done
+    except StoreError as broken:
+        return {"state": "broken", "note": str(broken)}        # the disk, not the recipe: nothing is concluded
+
+
+def _tried(job: dict[str, Any], task: Task, folder: Path) -> dict[str, Any]:
+    try:
+        return {"state": "done", **_fit_and_confront(job, task, folder)}
+    except (StoreError, OSError) as broken:
+        if not isinstance(broken, LockedError):
+            raise
+        return {"state": "failed", "note": str(broken)}
     except AssayError as refusal:
-        done = {"state": "failed", "note": str(refusal)}
+        return {"state": "failed", "note": str(refusal)}
     except MemoryError:
-        done = {"state": "failed", "note": "not enough memory"}
+        return {"state": "failed", "note": "not enough memory"}
     except Exception as error:  # noqa: BLE001 - a recipe may fail in any way; the race goes on and says so
         traceback.print_exc()
-        done = {"state": "failed", "note": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
-    write_json(folder / DONE, done)
-    return done
+        return {"state": "failed", "note": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
 
 
 def _fit_and_confront(job: dict[str, Any], task: Task, folder: Path) -> dict[str, Any]:

@@ -8,9 +8,8 @@ from typing import Any
 
 from assay import registry
 from assay.contract import Model, Paradigm, Signature, Table
-from assay.files import read_json
-from assay.store.package import load_model
-from assay.store.store import Store
+from assay.store.package import load_model, manifest
+from assay.store.store import Store, locate
 from assay.table import conform, like, read_raw, to_table
 
 
@@ -53,10 +52,9 @@ def load(ref: str | Path, *, store: Store | None = None) -> Loaded:
     """The model called `ref`: "churn", "churn@champion", "churn:3", "last", a run, or a folder.
 
     Raises UnknownName with the nearest names, TamperedError where a file is not what it was."""
-    path = Path(ref)
-    folder = path if (path / "assay.json").exists() else (store or Store.find()).resolve(str(ref))
-    lineage = read_json(folder / "assay.json")["lineage"]
-    return Loaded(load_model(folder), lineage["paradigm"], lineage.get("name", folder.name), folder)
+    folder = locate(ref, store)
+    lineage = manifest(folder)["lineage"]
+    return Loaded(load_model(folder), lineage["paradigm"], lineage["name"], folder)
 
 
 def paradigm_of(loaded: Loaded) -> Paradigm:

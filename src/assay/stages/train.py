@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import checks
-from assay.contract import TEST, Finding, Model, Paradigm, Report, Table, Task
+from assay.contract import TEST, Estimate, Finding, Model, Paradigm, Report, Table, Task
 from assay.errors import GateError, ProblemError, StoreError
 from assay.files import write_text
 from assay.problem import Problem
@@ -28,6 +27,8 @@ from assay.stages.explain import importance
 from assay.stages.load import Loaded
 from assay.stages.prove import attempt_within, learning_curve, put_side_by_side, report_on
 from assay.stages.recognise import recognise
+from assay.store.disk import telling
+from assay.store.models import name_from, valid_name
 from assay.store.package import load_model, save_model
 from assay.store.runs import Run
 from assay.store.store import Store
@@ -58,14 +59,14 @@ def train(problem: Problem, *, store: Store | None = None, listen: Listen | None
 
     listen: called with each event of the run, a dict with `kind`. Raises UserError for a problem or data that cannot
     be used, GateError where a check is sure of a leak and `allow_leaks` is not set."""
-    clock = _clock(problem)
+    clock, model_name = _clock(problem), _model_name(problem)
     tell = listen or (lambda _: None)
     name, paradigm = recognise(problem)
     with clock.stage("read"):
         tell({"kind": "stage", "name": "read", "sentence": f"reading {problem.declared()['data']}"})
         task = paradigm.bind(problem, lambda said: tell({"kind": "stage", "name": "read", "sentence": said}))
         store = store or Store.find(create=True)
-        run = store.new_run(_model_name(problem), problem.declared())
+        run = store.new_run(model_name, problem.declared())
     with _recorded(run, listen):
         with clock.stage("read"):
             task.save(run.folder / "task")
@@ -106,9 +107,8 @@ def _clock(problem: Problem, before: float = 0.0) -> Clock:
 def _model_name(problem: Problem) -> str:
     """What the model is registered as: as declared, else the data's own name made plain."""
     if problem.name:
-        return problem.name
-    stem = Path(problem.data).name.partition(".")[0] if isinstance(problem.data, str | Path) else "model"
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-").lower()[:48] or "model"
+        return valid_name(problem.name, "model")
+    return name_from(Path(problem.data).name.partition(".")[0] if isinstance(problem.data, str | Path) else "model")
 
 
 @contextmanager
@@ -117,7 +117,8 @@ def _recorded(run: Run, listen: Listen | None) -> Iterator[None]:
     if listen is not None:
         run.subscribe(listen)
     try:
-        yield
+        with telling(run.folder):
+            yield
     except KeyboardInterrupt:
         run.finish("interrupted", {})
         raise
@@ -171,7 +172,7 @@ class _Life:
             cases = self.task.cases(TEST)
             why = importance(self.task, model, cases, min(0.5 * self.clock.left, self.clock.tail_s))
         with self.stage("record", "saving the model and the report"):
-            version_ = self.record(model)
+            version_ = self.record(model, report)
         story = self.tell(verdict, model, court=court, test=report, comparisons=comparisons, importance=why,
                           version=version_)
         return self.close(story, model)
@@ -223,11 +224,13 @@ class _Life:
         second = next((r for r in ranked if r.entrant.name == verdict.runner_up), None)
         return [r for r in (baseline, second) if r is not None and r.entrant.name != verdict.chosen]
 
-    def record(self, model: Model) -> int:
+    def record(self, model: Model, report: Report) -> int:
         lineage = {"run": self.run.id, "paradigm": self.name, "task": self.task.name, "title": self.task.title,
                    "name": _model_name(self.problem)}
         save_model(model, self.run.folder / "model", lineage=lineage)
-        return self.store.register(_model_name(self.problem), self.run)
+        deciding = self.task.metrics[0].name
+        summary = {"title": self.task.title, "metric": deciding, **_numbers(report.metrics[deciding])}
+        return self.store.register(_model_name(self.problem), self.run, summary=summary)
 
     def tell(self, verdict: Verdict, model: Model, **found: Any) -> Story:
         metrics = {m.name: m for m in self.task.metrics}
@@ -250,9 +253,8 @@ class _Life:
         write_text(page, render(story))
         deciding = story.test.metrics[story.metric]
         self.run.finish("done", {
-            "title": story.title, "chosen": story.chosen, "metric": story.metric, "value": deciding.value,
-            "low": deciding.low, "high": deciding.high, "name": story.name, "version": story.version,
-            "seconds": round(self.clock.elapsed, 2),
+            "title": story.title, "chosen": story.chosen, "metric": story.metric, **_numbers(deciding),
+            "name": story.name, "version": story.version, "seconds": round(self.clock.elapsed, 2),
         })
         self.emit("done", run=self.run.id, report=str(page))
         return Trained(self.run, story, Loaded(model, self.name, story.name, self.run.folder / "model"), page)
@@ -261,6 +263,10 @@ class _Life:
         folder = self.run.folder / "evidence"
         folder.mkdir(exist_ok=True)
         outcomes.write_parquet(folder / f"{name}.parquet")
+
+
+def _numbers(found: Estimate) -> dict[str, float]:
+    return {"value": found.value, "low": found.low, "high": found.high}
 
 
 def _entries(verdict: Verdict) -> tuple[Entry, ...]:

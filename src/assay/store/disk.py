@@ -15,7 +15,7 @@ from typing import Any
 
 from assay import files
 from assay.errors import StoreError
-from assay.files import _plain
+from assay.files import plain
 
 _SPACE = "Free some space, or name a store elsewhere with ASSAY_STORE."
 _OWNER = "See who owns the folder, or name a store elsewhere with ASSAY_STORE."
@@ -50,7 +50,7 @@ def now() -> str:
 
 def finite(value: Any) -> Any:
     """The value as strict JSON gives it back: NaN and infinities become None, NumPy numbers become plain ones."""
-    return json.loads(json.dumps(value, default=_plain), parse_constant=lambda _: None)
+    return json.loads(json.dumps(value, default=plain), parse_constant=lambda _: None)
 
 
 def write(path: Path, value: Any) -> None:
