@@ -1,11 +1,15 @@
-"""Who runs: every registered recipe that can learn the task, baselines first, then what pays early."""
+"""Who runs: every registered recipe that can learn the task, baselines first, then what pays early.
+
+A recipe's module brings its library with it, seconds of imports in all. So `describe` is asked in a worker,
+which needs those libraries anyhow; the main process knows recipes by their descriptions.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,56 +25,65 @@ class Entrant:
 
     name: str                                   # "lightgbm", and "lightgbm 2" for a variant
     registered: str                             # "supervised.lightgbm"
-    recipe: Recipe
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        fields = dataclasses.fields(self.recipe)  # type: ignore[arg-type]  # a dataclass by contract
-        return {f.name: getattr(self.recipe, f.name) for f in fields}
-
-    @property
-    def baseline(self) -> bool:
-        return self.recipe.baseline
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    said: str = ""                              # the recipe's repr
+    baseline: bool = False
+    order: float = 50.0
+    space: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    refuses: str | None = None                  # why it cannot learn this task, or which library it lacks
 
 
-def entrants(task: Task, paradigm: str, asked: Sequence[str] = (), *, trials: int | None = None) -> tuple[
-    tuple[Entrant, ...], tuple[str, ...]
-]:
-    """The field, in running order, and a sentence for each recipe that was left out.
+def describe(task: Task, paradigm: str) -> list[dict[str, Any]]:
+    """Every registered recipe of a paradigm, as JSON can hold it. Imports them all."""
+    return [_described(name, task) for name in registry.names("assay.recipes", f"{paradigm}.")]
 
-    `asked` names the recipes wanted; baselines run all the same. `trials` cuts or, with variants drawn from
-    the recipes' spaces, fills the field to that many besides the baselines.
-    Raises UnknownName for a name nobody registered, ProblemError where a recipe asked for cannot learn the task."""
-    known = {n.partition(".")[2]: n for n in registry.names("assay.recipes", f"{paradigm}.")}
+
+def _described(registered: str, task: Task) -> dict[str, Any]:
+    name = registered.partition(".")[2]
+    try:
+        recipe: Recipe = registry.load("assay.recipes", registered)()
+    except UserError as missing:
+        return {"name": name, "registered": registered, "refuses": str(missing)}
+    fields = dataclasses.fields(recipe)  # type: ignore[arg-type]  # a dataclass by contract
+    return {
+        "name": name, "registered": registered, "settings": {f.name: getattr(recipe, f.name) for f in fields},
+        "said": repr(recipe), "baseline": recipe.baseline, "order": recipe.order,
+        "space": dict(recipe.space()) if isinstance(recipe, Tunes) else {}, "refuses": recipe.refuses(task),
+    }
+
+
+def known(paradigm: str, asked: Sequence[str]) -> None:
+    """Raises UnknownName where a recipe was asked for that nobody registered for this paradigm."""
+    names = [n.partition(".")[2] for n in registry.names("assay.recipes", f"{paradigm}.")]
     for name in asked:
-        if name not in known:
-            raise UnknownName(f"there is no recipe called {name!r} for this task. {nearest(name, known)}")
-    field, left_out = [], []
-    for name, registered in known.items():
-        try:
-            recipe = registry.load("assay.recipes", registered)()
-        except UserError as missing:
-            if name in asked:
-                raise
-            left_out.append(str(missing))
-            continue
-        why = recipe.refuses(task)
-        if why is not None and name in asked:
-            raise ProblemError(f"recipe {name!r} was asked for, but {why}")
-        if why is None and (not asked or name in asked or recipe.baseline):
-            field.append(Entrant(name, registered, recipe))
-    field.sort(key=lambda e: (not e.baseline, e.recipe.order))
-    if not field:
-        raise AssayError(f"no recipe can learn this task ({task.name}). Registered: {', '.join(known) or 'none'}.")
-    return tuple(_of_size(field, trials, task.seed)), tuple(left_out)
+        if name not in names:
+            raise UnknownName(f"there is no recipe called {name!r} for this task. {nearest(name, names)}")
 
 
-def _of_size(field: list[Entrant], trials: int | None, seed: int) -> list[Entrant]:
-    baselines = [e for e in field if e.baseline]
-    others = [e for e in field if not e.baseline]
+def entrants(
+    described: Sequence[Mapping[str, Any]], task: Task, asked: Sequence[str] = (), *, trials: int | None = None
+) -> tuple[Entrant, ...]:
+    """The field, in running order.
+
+    `asked` names the recipes wanted; baselines run all the same. `trials` cuts the field or, with variants drawn
+    from the recipes' spaces, fills it to that many besides the baselines.
+    Raises ProblemError where a recipe asked for cannot learn the task, AssayError where none can."""
+    all_ = [Entrant(**d) for d in described]
+    for entrant in all_:
+        if entrant.name in asked and entrant.refuses:
+            raise ProblemError(f"recipe {entrant.name!r} was asked for, but {entrant.refuses.rstrip('.')}.")
+    able = [e for e in all_ if not e.refuses and (not asked or e.name in asked or e.baseline)]
+    if not able:
+        names = ", ".join(e.name for e in all_) or "none"
+        raise AssayError(f"no recipe can learn this task ({task.name}). Registered: {names}.")
+    return tuple(_of_size(sorted(able, key=lambda e: (not e.baseline, e.order)), trials, task.seed))
+
+
+def _of_size(field_: list[Entrant], trials: int | None, seed: int) -> list[Entrant]:
     if trials is None:
-        return field
-    tunable = [e for e in others if isinstance(e.recipe, Tunes) and e.recipe.space()]
+        return field_
+    baselines, others = [e for e in field_ if e.baseline], [e for e in field_ if not e.baseline]
+    tunable = [e for e in others if e.space]
     if tunable:
         others += [variant(tunable[i % len(tunable)], i // len(tunable) + 2, seed) for i in range(trials - len(others))]
     return baselines + others[:trials]
@@ -78,11 +91,11 @@ def _of_size(field: list[Entrant], trials: int | None, seed: int) -> list[Entran
 
 def variant(entrant: Entrant, number: int, seed: int) -> Entrant:
     """The entrant with settings drawn from its recipe's space; the same draw for the same name, number and seed."""
-    assert isinstance(entrant.recipe, Tunes)  # noqa: S101 - the caller chose it so
     rng = np.random.default_rng([seed, number, *entrant.registered.encode()])
-    drawn = {name: draw(rng, span) for name, span in entrant.recipe.space().items()}
-    recipe: Recipe = dataclasses.replace(entrant.recipe, **drawn)  # type: ignore[type-var]  # a dataclass by contract
-    return Entrant(f"{entrant.name} {number}", entrant.registered, recipe)
+    drawn = {name: draw(rng, span) for name, span in entrant.space.items()}
+    settings = {**entrant.settings, **drawn}
+    said = f"{entrant.said.partition('(')[0]}({', '.join(f'{k}={v!r}' for k, v in settings.items())})"
+    return dataclasses.replace(entrant, name=f"{entrant.name} {number}", settings=settings, said=said)
 
 
 def draw(rng: np.random.Generator, span: Sequence[Any]) -> Any:
@@ -99,5 +112,3 @@ def draw(rng: np.random.Generator, span: Sequence[Any]) -> Any:
         kinds = ["uniform", "log", "int", "int_log", "choice"]
         raise AssayError(f"a recipe's space has a span of kind {kind!r}. {nearest(kind, kinds)}")
     return round(value) if kind.startswith("int") else value
-
-

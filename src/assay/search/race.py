@@ -62,7 +62,8 @@ class Race:
         self.task, self.folder, self.workers, self.clock, self.emit = task, folder, workers, clock, emit
         self.folds, self.metric = task.plan.folds, task.metrics[0]
         self.runners = [Runner(e) for e in field_]
-        self.curve: dict[float, dict[str, Any]] = {}
+        self.curve: list[float] = []            # shares of the learning curve that are done
+        self.curve_of: Runner | None = None
         self._finalists: list[Runner] | None = None
         self._leader: Runner | None = None
         self._shares_started: set[float] = set()
@@ -156,13 +157,13 @@ class Race:
 
     def _next_share(self) -> tuple[Runner, int, float, float] | None:
         """Smaller shares of the first fold for the leader: the learning curve, when all else has been tried."""
-        scored = self._scored()
-        if not scored or any(r.running for r in self.runners):
+        if any(r.running for r in self.runners) or not self._scored():
             return None
+        self.curve_of = self.curve_of or self._scored()[0]
         for share in CURVE_SHARES:
-            if share not in self._shares_started and scored[0].fold_s < self.left:
+            if share not in self._shares_started and self.curve_of.fold_s < self.left:
                 self._shares_started.add(share)
-                return scored[0], 0, share, self.left
+                return self.curve_of, 0, share, self.left
         return None
 
     # --- jobs out and answers in -----------------------------------------------------------------
@@ -185,7 +186,7 @@ class Race:
         name, fold, share = job["id"].rsplit("/", 2)
         if float(share) != 1:
             if answer["state"] == "done":
-                self.curve[float(share)] = answer
+                self.curve.append(float(share))
             return
         runner = next(r for r in self.runners if r.entrant.name == name)
         runner.running.discard(int(fold))
@@ -270,8 +271,11 @@ class Race:
         """Its outcomes on the cases that those folds held out, fold after fold."""
         return pl.concat([self._outcomes(runner.entrant, f) for f in folds])
 
-    def curve_outcomes(self, runner: Runner) -> dict[float, Table]:
-        return {share: self._outcomes(runner.entrant, 0, share) for share in sorted(self.curve)}
+    def curve_outcomes(self) -> dict[float, Table]:
+        """Share of the first fold's cases -> outcomes of `curve_of` after learning from it; all of them last."""
+        if self.curve_of is None or not self.curve:
+            return {}
+        return {share: self._outcomes(self.curve_of.entrant, 0, share) for share in [*sorted(self.curve), 1.0]}
 
     def model_folder(self, runner: Runner, fold: int) -> Path:
         return self._place(runner.entrant, fold) / "model"

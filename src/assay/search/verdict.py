@@ -43,8 +43,6 @@ class Verdict:
     why: str
     runner_up: str | None
     scope: tuple[int, ...]                      # the folds that the leaderboard is scored on
-    scores: Mapping[str, Table]                 # recipe -> held-out outcomes on `scope`
-    curve: Mapping[float, Table]                # share of the training cases -> outcomes of the leader
 
 
 def decide(race: Race, paradigm: Paradigm) -> Verdict:
@@ -65,10 +63,8 @@ def decide(race: Race, paradigm: Paradigm) -> Verdict:
     if chosen == "ensemble" and mixture is not None:
         top = Line(None, "ensemble", _recipe_of(weights), "best", estimate(metric, mixture.outcomes, seed=seed), None)
         lines = [top, *_behind_mixture(lines, mixture, scores, metric, seed)]
-        scores["ensemble"] = mixture.outcomes
     runner_up = next((r.entrant.name for r in order if r.entrant.name != chosen and not r.entrant.baseline), None)
-    leader = next((r for r in order if not r.entrant.baseline), best)
-    return Verdict(tuple(lines), weights, chosen, why, runner_up, scope, scores, race.curve_outcomes(leader))
+    return Verdict(tuple(lines), weights, chosen, why, runner_up, scope)
 
 
 def _scope(race: Race) -> tuple[int, ...]:
@@ -129,13 +125,13 @@ def _lines(
         status = "best" if gap is None else "tied" if adjusted[name] > 0.05 else "behind"
         status = "baseline" if runner.entrant.baseline and status != "best" else status
         score = estimate(race.metric, scores[name], seed=race.task.seed)
-        lines.append(Line(runner, name, repr(runner.entrant.recipe), status, score, gap and gap.estimate))
+        lines.append(Line(runner, name, runner.entrant.said, status, score, gap.estimate if gap else None))
     for runner in race.runners:
         if runner in order:
             continue
         first = estimate(race.metric, race.held_out(runner, [0]), seed=race.task.seed) if 0 in runner.done else None
         status = runner.state or "dropped"
-        lines.append(Line(runner, runner.entrant.name, repr(runner.entrant.recipe), status, first, None))
+        lines.append(Line(runner, runner.entrant.name, runner.entrant.said, status, first, None))
     return lines
 
 
@@ -203,7 +199,7 @@ def _refit(race: Race, members: list[Runner], folder: Path) -> dict[str, Path]:
 
 
 def _predict_s(runner: Runner) -> float:
-    return sum(d["predict_s"] / max(1, d["cases"]) for d in runner.done.values())
+    return float(sum(d["predict_s"] / max(1, d["cases"]) for d in runner.done.values()))
 
 
 def _recipe_of(weights: Mapping[str, float]) -> str:

@@ -21,6 +21,7 @@ from assay import registry
 from assay.contract import Context, Paradigm, Split, Task
 from assay.errors import AssayError, LockedError, StoreError
 from assay.files import write_json
+from assay.search.entrants import describe
 from assay.store.disk import telling
 from assay.store.package import save_model
 
@@ -36,7 +37,7 @@ def main() -> None:
         if "open" in job:
             paradigm: Paradigm = registry.load("assay.paradigms", job["paradigm"])
             tasks["task"] = paradigm.open(Path(job["open"]), test=False)
-            answer: dict[str, Any] = {"state": "open"}
+            answer: dict[str, Any] = {"state": "open", "recipes": describe(tasks["task"], job["paradigm"])}
         else:
             answer = perform(job, tasks["task"])
         answers.write(json.dumps({"id": job["id"], **answer}) + "\n")

@@ -79,6 +79,7 @@ class Workers:
         self.count, self.log = count, log
         self._answers: queue.SimpleQueue[tuple[_Process, dict[str, Any] | None]] = queue.SimpleQueue()
         self._opening: dict[str, Any] | None = None
+        self.recipes: list[dict[str, Any]] | None = None
         self._all = [_Process(self._answers, log) for _ in range(count)]
 
     def open(self, paradigm: str, task: Path) -> None:
@@ -119,9 +120,17 @@ class Workers:
             if answer is None:
                 return self._replace(process, {"state": "failed", "note": "its process died (see workers.log)"})
             busy, process.busy = process.busy, None
-            if busy is not None and answer["id"] == busy.job["id"] != "open":
+            if answer["id"] == "open":
+                self.recipes = answer["recipes"]
+            elif busy is not None:
                 return busy.job, answer
         return None
+
+    def described(self) -> list[dict[str, Any]]:
+        """The recipes of the opened task, as the first worker that has opened it describes them."""
+        while self.recipes is None:
+            self.wait(0.1)
+        return self.recipes
 
     def _replace(self, process: _Process, answer: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """A fresh process in the place of one that overran or died; the answer stands for its job."""

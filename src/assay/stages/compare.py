@@ -32,7 +32,7 @@ def _same_cases(a: Run, b: Run) -> tuple[Table, Table]:
     tables = [_outcomes(a), _outcomes(b)]
     truth = [[c for c in t.columns if c in ("case_id", "unit") or c.startswith("target")] for t in tables]
     shared = tables[0].select("case_id").join(tables[1].select("case_id"), on="case_id").height
-    if truth[0] != truth[1] or shared < max(len(t) for t in tables) or not _equal(*tables, truth[0]):
+    if truth[0] != truth[1] or shared < max(len(t) for t in tables) or not _equal(tables, truth[0]):
         raise ProblemError(
             f"runs {a.id} and {b.id} were not tested on the same cases ({shared:,} of {len(tables[0]):,} and "
             f"{len(tables[1]):,} are shared). Compare runs on the same data, target and --seed."
@@ -40,8 +40,9 @@ def _same_cases(a: Run, b: Run) -> tuple[Table, Table]:
     return tables[0].sort("case_id"), tables[1].sort("case_id")
 
 
-def _equal(a: Table, b: Table, columns: list[str]) -> bool:
-    return a.select(columns).sort("case_id").equals(b.select(columns).sort("case_id"))
+def _equal(tables: list[Table], columns: list[str]) -> bool:
+    a, b = (t.select(columns).sort("case_id") for t in tables)
+    return a.equals(b)
 
 
 def _outcomes(run: Run) -> Table:

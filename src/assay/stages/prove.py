@@ -10,10 +10,9 @@ import numpy as np
 import polars as pl
 
 from assay import checks
-from assay.contract import Chart, Finding, Metric, Model, Report, Series, Table, Task
+from assay.contract import Chart, Finding, Metric, Model, Report, Series, Split, Table, Task
 from assay.report.story import Comparison
 from assay.search.race import Race
-from assay.search.verdict import Verdict
 from assay.stats.intervals import estimate
 from assay.stats.paired import Difference, compare
 
@@ -78,25 +77,24 @@ def _verdict(winner: str, other: str, metric: Metric, difference: Difference) ->
     return f"{winner} is {'better' if value.value > 0 else 'worse'} than {other} on {value.n:,} test cases ({span})."
 
 
-def learning_curve(race: Race, verdict: Verdict) -> Finding:
-    """The leader's score on the first fold after learning from an eighth, a quarter, a half and all of its cases."""
-    metric = race.metric
-    leader = next((line.runner for line in verdict.lines if line.runner and not line.runner.entrant.baseline), None)
-    if leader is None or not verdict.curve:
+def learning_curve(race: Race) -> Finding:
+    """The first fold's leader after learning from an eighth, a quarter, a half and all of that fold's cases."""
+    metric, points = race.metric, race.curve_outcomes()
+    if race.curve_of is None or not points:
         return Finding("learning_curve", "skipped", "There was no time to learn from smaller shares of the cases.")
-    points = {**verdict.curve, 1.0: race.held_out(leader, [0])}
+    name = race.curve_of.entrant.name
     estimates = [estimate(metric, t, seed=race.task.seed) for t in points.values()]
-    whole = int((race.task.plan.roles > 0).sum()) if race.folds == 1 else int(
-        (race.task.plan.roles >= 0).sum() - (race.task.plan.roles == 0).sum())
+    whole = len(race.task.plan.rows(Split("fit", 0)))
     cases = tuple(round(share * whole) for share in points)
-    gain = compare(metric, points[1.0], points[max(verdict.curve)], seed=race.task.seed)
+    before = list(points)[-2]
+    gain = compare(metric, points[1.0], points[before], seed=race.task.seed)
     more = gain.estimate.value > 0 and not gain.tied
     sentence = (
-        f"From half of the training cases to all of them {leader.entrant.name} gained {gain.estimate.value:.3g} "
+        f"From {before:.0%} of the training cases to all of them {name} gained {gain.estimate.value:.3g} "
         f"[{gain.estimate.low:.3g}, {gain.estimate.high:.3g}] {metric.name}: "
         + ("more data would probably help." if more else "no gain that stands out from noise.")
     )
-    series = Series(leader.entrant.name, cases, tuple(e.value for e in estimates),
+    series = Series(name, cases, tuple(e.value for e in estimates),
                     tuple(e.low for e in estimates), tuple(e.high for e in estimates))
     chart = Chart("Learning curve", "training cases", metric.name, (series,), log_x=True)
     return Finding("learning_curve", "note" if more else "ok", sentence, {"gain": gain.estimate.value}, charts=(chart,))

@@ -19,7 +19,7 @@ from assay.problem import Problem
 from assay.report.page import render
 from assay.report.story import Comparison, Entry, Story, story_to_json
 from assay.search.clock import Clock
-from assay.search.entrants import entrants
+from assay.search.entrants import entrants, known
 from assay.search.race import Race, Runner
 from assay.search.verdict import Verdict, assemble, decide
 from assay.search.workers import Workers, cores
@@ -62,6 +62,7 @@ def train(problem: Problem, *, store: Store | None = None, listen: Listen | None
     clock, model_name = _clock(problem), _model_name(problem)
     tell = listen or (lambda _: None)
     name, paradigm = recognise(problem)
+    known(name, problem.recipes)
     with clock.stage("read"):
         tell({"kind": "stage", "name": "read", "sentence": f"reading {problem.declared()['data']}"})
         task = paradigm.bind(problem, lambda said: tell({"kind": "stage", "name": "read", "sentence": said}))
@@ -190,8 +191,9 @@ class _Life:
 
     def hold_race(self, workers: Workers) -> Race:
         problem = self.problem
-        runners, left_out = entrants(self.task, self.name, problem.recipes, trials=problem.trials)
-        self.cut += left_out
+        described = workers.described()
+        runners = entrants(described, self.task, problem.recipes, trials=problem.trials)
+        self.cut += [d["refuses"] for d in described if "settings" not in d]         # its library is missing
         race = Race(self.task, runners, self.run.folder / "race", workers=workers, clock=self.clock, emit=self.emit)
         race.run()
         cut = [r.entrant.name for r in race.runners if r.state == "cut"]
@@ -213,7 +215,7 @@ class _Life:
                 others.append((runner.entrant.name, tried.outcomes))
         report = report_on(self.task, ours.outcomes, "test")
         report = Report(report.task, report.split, report.metrics, report.outcomes,
-                        (*report.findings, learning_curve(race, verdict)))
+                        (*report.findings, learning_curve(race)))
         self._keep("test", ours.outcomes)
         return report, put_side_by_side(race.metric, verdict.chosen, ours.outcomes, others, self.task.seed)
 
@@ -284,7 +286,7 @@ def _entries(verdict: Verdict) -> tuple[Entry, ...]:
 def _predict_ms(runner: Runner | None) -> float:
     """Milliseconds for 1,000 cases by one fold's model; 0 where nothing was measured."""
     done = list(runner.done.values()) if runner else []
-    return 1e6 * sum(d["predict_s"] for d in done) / max(1, sum(d["cases"] for d in done))
+    return float(1e6 * sum(d["predict_s"] for d in done) / max(1, sum(d["cases"] for d in done)))
 
 
 def _versions() -> dict[str, str]:
