@@ -80,11 +80,13 @@ def _parse(source: Path | bytes, dialect: Dialect, types: Mapping[str, Kind] | N
     if types is None or dialect.comma:
         return parse({})
     rows = min(SAMPLE_ROWS, max(100, 2_000_000 // len(dialect.names)))
-    plain = _plain_numbers(parse({}, _NULLS, rows), types)
+    sample = parse({}, _NULLS, rows)
+    plain = _plain_numbers(sample, types)
     if not plain:
         return parse({})
+    words = not parse({}, None, rows).null_count().equals(sample.null_count())     # looking for them costs a third
     try:
-        return parse(plain, _NULLS)
+        return parse(plain, _NULLS if words else None)
     except pl.exceptions.ComputeError as wrong:
         if "could not parse" not in str(wrong):
             raise
