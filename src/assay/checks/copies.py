@@ -111,7 +111,7 @@ def _as_floats(column: pl.Series) -> Array:
     value = column.to_physical().cast(pl.Float64).fill_nan(None).to_numpy()
     known = value[np.isfinite(value)]
     low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)
-    return np.nan_to_num(value, nan=low - (high - low) - 1, posinf=high, neginf=low)
+    return np.asarray(np.nan_to_num(value, nan=low - (high - low) - 1, posinf=high, neginf=low))
 
 
 def _nearest(value_N: Array, truth: Truth) -> Array:

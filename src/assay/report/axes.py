@@ -64,7 +64,8 @@ def tick_labels(ticks: Sequence[float]) -> list[str]:
     """
     largest = max((abs(t) for t in ticks), default=0.0)
     for size, letter in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
-        if largest >= size * (10 if letter == "k" else 1) and all(round(t / size, 2) * size == t for t in ticks):
+        begins = size * (10 if letter == "k" else 1)
+        if begins <= largest < size * 1e4 and all(round(t / size, 1) * size == t for t in ticks):
             return [f"{t / size:g}{letter}".replace("-", "−") if t else "0" for t in ticks]
     if largest and (largest < 1e-4 or largest >= 1e12):
         return [f"{t:.2g}".replace("-", "−") for t in ticks]
@@ -113,7 +114,7 @@ def cut(text: str, room: float) -> str:
     """The text, shortened to fit into so many pixels.
 
     >>> cut("a rather long label", 60)
-    'a rather…'
+    'a rathe…'
     """
     most = max(3, int(room / LETTER))
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"

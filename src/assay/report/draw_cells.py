@@ -48,7 +48,8 @@ def _under(columns: Sequence[str], left: float, side: float, bottom: float) -> t
         return [text(at, bottom + 16, c) for at, c in zip(middles, columns, strict=True)], 16.0
     y = bottom + 14
     slanted = [
-        f'<text x="{at:g}" y="{y:g}" text-anchor="end" transform="rotate(-45 {at:g} {y:g})">{escape(cut(c, SLANTED))}</text>'
+        f'<text x="{at:g}" y="{y:g}" text-anchor="end" transform="rotate(-45 {at:g} {y:g})">'
+        f"{escape(cut(c, SLANTED))}</text>"
         for at, c in zip(middles, columns, strict=True)
     ]
     return slanted, min(width(columns), SLANTED) * 0.75 + 16

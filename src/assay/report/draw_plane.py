@@ -21,7 +21,8 @@ def plane(chart: Chart) -> Markup:
     ys = numbers(v for s in series for v in (*s.y, *s.low, *s.high))
     y = Scale(*spanning(ys, chart.y_range, log=False, zero=bars), HEIGHT - BOTTOM, TOP)
     left = width(tick_labels(y.ticks())) + (32 if chart.y else 14)
-    x = Scale(*spanning(xs, chart.x_range, log=chart.log_x, zero=False), left, WIDTH - RIGHT, chart.log_x)
+    log = chart.log_x and not names
+    x = Scale(*spanning(xs, chart.x_range, log=log, zero=False), left, WIDTH - RIGHT, log)
     ticks, labels = _x_ticks(x, series, names)
     body = [*x_axis(x, HEIGHT - BOTTOM, chart.x, ticks, labels), *y_axis(y, left, chart.y)]
     for s, colour in sorted(coloured(chart), key=lambda sc: not sc[0].quiet):

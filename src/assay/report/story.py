@@ -102,7 +102,7 @@ def story_from_json(folder: Path) -> Story:
         if read["format"] != FORMAT:
             raise StoreError(f"{folder / 'story.json'} has format {read['format']!r}; this assay reads format {FORMAT}")
         story: Story = _made(Story, read["story"], folder)
-    except (OSError, ValueError, KeyError, TypeError) as wrong:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as wrong:
         raise StoreError(f"reading the story in {folder}: {type(wrong).__name__}: {wrong}") from wrong
     return story
 
