@@ -131,7 +131,7 @@ def test_the_abstract_says_what_how_sure_and_against_what() -> None:
     main, gap = told.test.metrics["roc_auc"], told.comparisons[-1].difference
     assert (f"On 1,761 test cases that nothing was learned from, its ROC AUC is {figures.value(main)}; the data allow "
             f"{figures.interval(main)} (95% interval).") in words
-    assert (f"{told.chosen} is better than the best baseline, prior by {figures.value(gap)} ROC AUC "
+    assert (f"{told.chosen} is better than the best baseline (prior) by {figures.value(gap)} ROC AUC "
             f"({figures.interval(gap)}, p < 0.001).") in words
 
 

@@ -11,7 +11,7 @@ from assay.contract import Array, Chart, Finding, Metric, Series, Table
 from assay.stats.intervals import wilson
 
 CHECK = "outcomes.calibration"
-BINS = 10
+BINS, IN_A_BIN = 10, 25
 FEWEST = 50
 DRAWS = 2_000
 
@@ -45,7 +45,8 @@ def _top_label(outcomes: Table) -> tuple[Array, Array] | None:
 
 def _binned(p_N: Array, hit_N: Array) -> Table:
     """One row a bin: n, said (mean p), seen (share), low, high, spread (variance of `seen` if p were true)."""
-    rows = pl.DataFrame({"bin": quantile_bins(p_N, BINS), "p": p_N, "hit": hit_N, "v": p_N * (1 - p_N)})
+    number = quantile_bins(p_N, max(2, min(BINS, len(p_N) // IN_A_BIN)))
+    rows = pl.DataFrame({"bin": number, "p": p_N, "hit": hit_N, "v": p_N * (1 - p_N)})
     bins = rows.group_by("bin").agg(
         n=pl.len(), said=pl.col("p").mean(), seen=pl.col("hit").mean(), hits=pl.col("hit").sum(), v=pl.col("v").sum()
     ).sort("bin")
@@ -87,5 +88,6 @@ def _chart(bins: Table, what: str) -> Chart:
         "Said and seen", "probability said", "share seen",
         (Series("as it should be", (0.0, 1.0), (0.0, 1.0), quiet=True),
          Series("bins of equal size, 95% intervals", said, seen, low, high, mark="point")),
-        note=f"Each dot: a tenth of the cases, by the probability {what}.", x_range=(0.0, 1.0), y_range=(0.0, 1.0),
+        note=f"Each dot: an equal share of the cases, by the probability {what}.",
+        x_range=(0.0, 1.0), y_range=(0.0, 1.0),
     )

@@ -44,7 +44,7 @@ def _squares(series: Series, columns: list[str], rows: list[str], size: tuple[fl
 def _under(columns: Sequence[str], left: float, side: float, bottom: float) -> tuple[list[str], float]:
     """Labels below the squares, slanted where they are too long, and how deep they reach."""
     middles = [left + side * (i + 0.5) for i in range(len(columns))]
-    if width(columns) <= side:
+    if width(columns) * 0.9 <= side:
         return [text(at, bottom + 16, c) for at, c in zip(middles, columns, strict=True)], 16.0
     y = bottom + 14
     slanted = [

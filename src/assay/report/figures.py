@@ -110,8 +110,9 @@ def said(name: str) -> str:
 
 
 METRICS = {
-    "roc_auc": "ROC AUC", "average_precision": "average precision", "pr_auc": "PR AUC", "f1": "F1", "mcc": "MCC",
-    "rmse": "RMSE", "mae": "MAE", "mse": "MSE", "r2": "R²", "mape": "MAPE", "smape": "sMAPE", "brier": "Brier score",
-    "rmsle": "RMSLE", "macro_f1": "macro F1", "micro_f1": "micro F1", "macro_roc_auc": "macro ROC AUC",
-    "macro_average_precision": "macro average precision", "ece": "ECE", "mase": "MASE", "log_loss": "log loss",
+    "roc_auc": "ROC AUC", "average_precision": "average precision", "f1": "F1", "mcc": "MCC", "brier": "Brier score",
+    "log_loss": "log loss", "macro_f1": "macro F1", "micro_f1": "micro F1", "macro_roc_auc": "macro ROC AUC",
+    "macro_average_precision": "macro average precision", "hamming_loss": "Hamming loss",
+    "rmse": "RMSE", "mae": "MAE", "median_ae": "median absolute error", "r2": "R²", "mape": "MAPE", "rmsle": "RMSLE",
+    "smape": "sMAPE", "mase": "MASE",
 }

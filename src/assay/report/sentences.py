@@ -22,7 +22,7 @@ def headline(story: Story) -> list[str]:
     ]
     against = _against_baseline(story)
     if against is not None:
-        said.append(difference(against, "the best baseline, " + against.other))
+        said.append(difference(against, f"the best baseline ({against.other})"))
     alarms = [f for f in story.court if f.level in ("fail", "warn")]
     if any(f.level == "fail" for f in alarms):
         said.append("The data hold a sure leak, so these numbers are too good to be true.")

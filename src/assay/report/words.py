@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from assay.report.figures import METRICS
+from assay.report.figures import said
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ GLOSSARY = (
     Term("false alarm", "A case that is not of the class looked for and is called so.", ("false alarms",)),
     Term("fold", "One of the parts that the training cases are cut into: a recipe learns on the others and is judged "
          "on this one, each in turn.", ("folds", "out of fold", "out-of-fold", "held out")),
+    Term("Hamming loss", "The share of labels, over all cases, that are wrong. Lower is better."),
     Term("Holm", "A correction for having looked at many things: the more one looks, the smaller a p-value must be to "
          "mean something.", ("corrected",)),
     Term("importance", "How much worse the score gets when one input is shuffled among the cases, so that it says "
@@ -73,7 +74,10 @@ GLOSSARY = (
     Term("ROC AUC", "The chance that a case of the class looked for is ranked above another case: 0.5 is guessing, "
          "1 is perfect.", ("AUC", "ROC curve", "ROC")),
     Term("seed", "The number that all random choices start from: the same seed repeats the same run.", ()),
+    Term("skill", "The share of the errors of always guessing the commonest class that is avoided: 0 is no use, 1 is "
+         "perfect."),
     Term("slice", "A group of cases that have something in common, such as a region.", ("slices",)),
+    Term("specificity", "Of the negative cases, the share that were called negative."),
     Term("test part", "Cases locked away before anything was fitted and opened at the very end, so that the score on "
          "them is honest.", ("test cases",)),
     Term("tied", "Not told apart: two recipes differ by no more than chance can make.", ("not told apart",)),
@@ -89,14 +93,14 @@ class Linker:
         self._terms = {w.lower(): t for t in GLOSSARY for w in (t.word, *t.also)}
         spelled = "|".join(re.escape(w) for w in sorted(self._terms, key=len, reverse=True))
         self._words = re.compile(rf"(?<![\w-])(?:{spelled}|p (?:&lt;|=) [0-9.]+[0-9])(?![\w-])", re.IGNORECASE)
-        raw = [m for m in metrics if m in METRICS]
+        raw = [m for m in metrics if said(m) != m]
         self._raw = re.compile(rf"(?<![\w;.])(?:{'|'.join(map(re.escape, raw))})(?![\w&.])") if raw else None
 
     def __call__(self, text: object) -> Markup:
         """`text` as HTML. Metric names as the code writes them become what people call them."""
         safe = str(escape(text))
         if self._raw:
-            safe = self._raw.sub(lambda m: METRICS[m[0]], safe)
+            safe = self._raw.sub(lambda m: said(m[0]), safe)
         seen: set[str] = set()
 
         def link(found: re.Match[str]) -> str:
