@@ -76,13 +76,15 @@ class Progress:
     finished: int = 0
 
     def hear(self, event: Event) -> None:
+        from assay.report.figures import said
+
         match event["kind"]:
             case "stage":
                 self.stage = f"{event['name']}: {event['sentence']}"
             case "recipe":
                 self._hear_recipe(event)
             case "best":
-                self.best = f"{event['recipe']}, {event.get('metric', 'score')} {_figure(event['score'])}"
+                self.best = f"{event['recipe']}, {said(event['metric'])} {_figure(event['score'])}"
 
     def _hear_recipe(self, event: Event) -> None:
         key = (event["recipe"], event["fold"])
