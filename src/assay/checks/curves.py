@@ -59,7 +59,7 @@ def _thinned(x_T: Array, y_T: Array) -> tuple[tuple[float, ...], tuple[float, ..
 def _roc(false_T: Array, found_T: Array) -> Chart:
     x, y = _thinned(np.append(0.0, false_T), np.append(0.0, found_T))
     return Chart(
-        "ROC curve", "false alarms (share of the others)", "found (share of the class looked for)",
+        "ROC curve", "share of false alarms", "share found (recall)",
         (Series("chance", WHOLE, WHOLE, quiet=True), Series("model", x, y)), x_range=WHOLE, y_range=WHOLE,
     )
 

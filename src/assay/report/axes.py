@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-LETTER = 7.2                                    # mean width of a letter at the size of the labels
+LETTER = 7.6                                    # mean width of a letter at the size of the labels
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def cut(text: str, room: float) -> str:
     """The text, shortened to fit into so many pixels.
 
     >>> cut("a rather long label", 60)
-    'a rathe…'
+    'a rath…'
     """
     most = max(3, int(room / LETTER))
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"

@@ -13,7 +13,7 @@ def rows(chart: Chart) -> Markup:
     named = [s for s in chart.series if not s.quiet] or list(chart.series)
     names = order(named, "y")
     bars = any(s.mark == "bar" for s in chart.series)
-    left = min(width(names), 160) + 12
+    left = min(width(names), 172) + 12
     xs = numbers(v for s in chart.series for v in (*s.x, *s.low, *s.high))
     x = Scale(*spanning(xs, chart.x_range, log=False, zero=bars), left, WIDTH - RIGHT)
     bottom = TOP + ROW * len(names)
