@@ -214,7 +214,7 @@ def seal_of(truth: Table) -> str:
 
 def _write_rows(path: Path, rows: Table, ids: Array) -> None:
     with replacing(path) as beside:
-        rows.insert_column(0, pl.Series(ROW, ids)).write_parquet(beside, compression="zstd")
+        rows.insert_column(0, pl.Series(ROW, ids)).write_parquet(beside, compression="zstd", compression_level=1)
 
 
 def _read_rows(path: Path) -> tuple[Table, Array]:
