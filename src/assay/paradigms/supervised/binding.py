@@ -17,7 +17,7 @@ from assay.paradigms.supervised.goal import GOALS, Asked, as_words, ask, label
 from assay.paradigms.supervised.target import Coder, Target
 from assay.paradigms.supervised.task import Question, SupervisedTask, grouped
 from assay.problem import Problem
-from assay.splits import Plan, group_plan, random_plan, time_plan
+from assay.splits import TEST_ROLE, Plan, group_plan, random_plan, time_plan
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".feather", ".arrow", ".ipc", ".json", ".jsonl", ".ndjson",
             ".xlsx", ".xls", ".xlsb", ".ods", ".csv.gz", ".tsv.gz", ".csv.zip", ".zip", ".gz", ".zst")
@@ -41,7 +41,11 @@ def bind(problem: Problem, progress: Callable[[str], None]) -> SupervisedTask:
 
     typed = read(problem.data, types=problem.types, progress=progress)
     targets = _named(problem, typed.table.columns)
-    asked = ask(typed.table.select(targets), task=problem.task, positive=problem.positive)
+    words = {c.name: c.levels for c in typed.columns}
+    answers = typed.table.select(targets)
+    if len(targets) == 1:
+        answers = pl.DataFrame([worded(answers.to_series(), words[targets[0]])])
+    asked = ask(answers, task=problem.task, positive=problem.positive)
     rows = typed.table[asked.kept].with_columns(asked.answers)
     rows, kept, notes = _with_moments(rows, asked.kept, problem.time)
     records, used = _chosen(typed.columns, problem, targets, rows)
@@ -65,29 +69,32 @@ def bind(problem: Problem, progress: Callable[[str], None]) -> SupervisedTask:
 
 
 def rebind(model: Model, data: Any) -> SupervisedTask:
-    """A task whose test part is all of `data`, for a model that was saved. Raises ProblemError where the target is not in it."""
-    from assay.table import read
+    """A task whose test part is all rows of `data` that have a target, for a model that was saved.
 
-    target = coder_of(model).target
-    kinds = {f.name: f.kind for f in model.signature.inputs}
-    typed = read(data, types=kinds, progress=lambda _: None)
-    table = typed.table
-    gone = [c for c in (*target.columns, *kinds) if c not in table.columns]
+    Raises ProblemError where the target is not in the data or holds what training never met; SchemaError
+    where the inputs do not fit."""
+    from assay.table import conform, read_raw, typed
+
+    target, called = coder_of(model).target, _called(data)
+    raw = read_raw(data)
+    gone = [c for c in target.columns if c not in raw.columns]
     if gone:
-        raise ProblemError(f"{_called(data)} has no column {gone[0]!r}, which the model wants. {nearest(gone[0], table.columns)}")
-    answers = pl.DataFrame([_as_target(table[c], target) for c in target.columns])
+        raise ProblemError(f"{called} has no column {gone[0]!r}, the model's target. {nearest(gone[0], raw.columns)}")
+    found = typed(raw.select(target.columns))
+    answers = pl.DataFrame([_as_target(worded(found.table[c.name], c.levels), target) for c in found.columns])
     kept = np.flatnonzero(~answers.select(pl.any_horizontal(pl.all().is_null())).to_series().to_numpy())
     if not len(kept):
-        raise ProblemError(f"the target {target.columns[0]!r} is missing in all rows of {_called(data)}.")
-    rows = table[kept].with_columns(answers[kept]).select(*kinds, *target.columns)
-    plan = Plan(np.full(len(kept), -1), 1, "all", "every row is tested")
+        raise ProblemError(f"the target {target.columns[0]!r} is missing in all rows of {called}.")
+    rows = pl.concat([conform(raw, model.signature, what=called, extra="drop"), answers], how="horizontal")[kept]
     metrics, why = metrics_for(target, None)
-    left = len(table) - len(kept)
+    left = len(raw) - len(kept)
     question = Question(
-        title=f"{' and '.join(target.columns[:3])} in {_called(data)}", target=target, signature=model.signature,
-        metric=metrics[0].name, why_metric=why, why_goal="the model's", slices=slices.choose(rows, model.signature.inputs, ()),
-        notes=(*typed.notes, *([f"{left:,} rows have no target and are left out"] if left else [])),
+        title=f"{' and '.join(target.columns[:3])} in {called}", target=target, signature=model.signature,
+        metric=metrics[0].name, why_metric=why, why_goal="the model's target",
+        slices=slices.choose(rows, model.signature.inputs, ()),
+        notes=(f"{left:,} rows have no target and are left out",) if left else (),
     )
+    plan = Plan(np.full(len(kept), TEST_ROLE), 1, "all", "every row is tested")
     return SupervisedTask(question, rows, kept, kept, plan, metrics)
 
 
@@ -95,10 +102,18 @@ def coder_of(model: Any) -> Coder:
     """How a model of this paradigm reads its target; that of its first part for a model made of models."""
     while not hasattr(model, "coder"):
         if not getattr(model, "models", ()):
-            raise ProblemError(f"a {type(model).__name__} does not say what its target is; wanted a model trained on a table")
+            raise ProblemError(f"a {type(model).__name__} does not say what its target is; wanted a model of a table")
         model = model.models[0]
     coder: Coder = model.coder
     return coder
+
+
+def worded(values: pl.Series, levels: Sequence[str]) -> pl.Series:
+    """Yes and no as the data wrote them ("No", "Yes"), where the reader made booleans of them."""
+    if values.dtype != pl.Boolean or len(levels) != 2 or levels[1].casefold() in ("true", "1"):
+        return values
+    words = pl.select(pl.when(values).then(pl.lit(levels[1])).when(~values).then(pl.lit(levels[0])))
+    return words.to_series().alias(values.name)
 
 
 def _as_target(values: pl.Series, target: Target) -> pl.Series:
@@ -108,10 +123,13 @@ def _as_target(values: pl.Series, target: Target) -> pl.Series:
     if target.goal == "multilabel":
         return label(values)
     text, _ = as_words(values)
-    new = text.drop_nulls().filter(~text.drop_nulls().is_in(list(target.classes)))
-    if len(new):
-        raise ProblemError(f"{values.name!r} holds {new[0]!r} in {len(new)} rows; the model knows {', '.join(target.classes[:8])}.")
-    return text
+    known = {c.casefold(): c for c in target.classes} | {c: c for c in target.classes}
+    read = {word: known.get(word) or known.get(word.casefold()) for word in text.drop_nulls().unique()}
+    new = [word for word, meant in read.items() if meant is None]
+    if new:
+        raise ProblemError(f"{values.name!r} holds {new[0]!r}, which training never met; "
+                           f"the model knows {', '.join(target.classes[:8])}.")
+    return text.replace_strict(read, return_dtype=pl.String) if read else text.cast(pl.String)
 
 
 # --- what is named ------------------------------------------------------------------------------
@@ -122,8 +140,9 @@ def _named(problem: Problem, columns: Sequence[str]) -> list[str]:
     if not problem.target:
         raise ProblemError(f"no target was named. Say which column to predict with --target: {', '.join(columns[:30])}"
                            + (f" and {len(columns) - 30} more" if len(columns) > 30 else ""))
-    said = [("target", c) for c in problem.target] + [("sensitive", c) for c in problem.sensitive]
-    said += [("drop", c) for c in problem.drop] + [("group", problem.group), ("time", problem.time)]
+    said: list[tuple[str, str | None]] = [("target", c) for c in problem.target]
+    said += [("sensitive", c) for c in problem.sensitive] + [("drop", c) for c in problem.drop]
+    said += [("group", problem.group), ("time", problem.time)]
     for what, column in said:
         if column is not None and column not in columns:
             raise ProblemError(f"--{what} names {column!r}, which is not a column. {nearest(column, columns)}")
@@ -137,14 +156,17 @@ def _called(data: Any) -> str:
     return Path(data).name if isinstance(data, str | Path) else f"a {type(data).__module__.split('.')[0]} frame"
 
 
-def _chosen(columns: Sequence[Any], problem: Problem, targets: Sequence[str], rows: Table) -> tuple[list[dict[str, Any]], list[Any]]:
+def _chosen(
+    columns: Sequence[Any], problem: Problem, targets: Sequence[str], rows: Table
+) -> tuple[list[dict[str, Any]], list[Any]]:
     """One record a column for reports, and the columns that are features."""
     records, used = [], []
     for column in columns:
         role = _role(column, problem, targets, rows)
         records.append({
             "name": column.name, "kind": column.kind, "dtype": column.dtype, "why": role or column.why,
-            "missing": column.missing, "distinct": column.distinct, "example": _plain(column.example), "used": role == "",
+            "missing": column.missing, "distinct": column.distinct, "example": _plain(column.example),
+            "used": role == "",
         })
         if not role:
             used.append(column)
@@ -182,7 +204,8 @@ def _field(column: Any, train: Table) -> Field:
         known = values.cast(pl.Float64).drop_nulls()
         known = known.filter(known.is_finite())
         low, high = (float(known.min()), float(known.max())) if len(known) else (None, None)
-    return Field(column.name, column.kind, column.dtype, levels=levels, low=low, high=high, example=_plain(column.example))
+    example = _plain(column.example)
+    return Field(column.name, column.kind, column.dtype, levels=levels, low=low, high=high, example=example)
 
 
 def _counts(asked: Asked) -> dict[str, int]:
@@ -214,7 +237,7 @@ def _fitting(target: Target, train: Table | None) -> tuple[str, str]:
     if target.goal == "binary":
         rare = _rare_share(train[target.columns[0]], target) if train is not None else 0.5
         if rare < 0.1:
-            return "average_precision", f"the rarer class is {rare:.1%} of the rows, and ROC AUC is kind to many easy rows"
+            return "average_precision", f"the rarer class is {rare:.1%} of the rows; ROC AUC is kind to many easy rows"
         return "roc_auc", "it judges the order of the cases, whatever the cut between yes and no"
     tail = _tail(train[target.columns[0]]) if train is not None else 0.0
     if tail > HEAVY:
@@ -227,12 +250,13 @@ HEAVY = 30.0                                    # excess kurtosis
 
 
 def _rare_share(truth: pl.Series, target: Target) -> float:
-    share = float((truth == target.positive).mean() or 0.0)
+    share = int((truth == target.positive).sum()) / len(truth)
     return min(share, 1 - share)
 
 
 def _tail(truth: pl.Series) -> float:
-    return float(truth.kurtosis() or 0.0)
+    found = truth.cast(pl.Float64).kurtosis()
+    return found if isinstance(found, float) else 0.0
 
 
 # --- the plan -------------------------------------------------------------------------------------
@@ -262,7 +286,9 @@ def _plan(rows: Table, ids: Array, problem: Problem, target: Target) -> Plan:
         groups = grouped(rows[problem.group], ids).to_numpy()
         return group_plan(groups, test=test, folds=folds, seed=problem.seed, name=problem.group)
     plan = random_plan(n, test=test, folds=folds, seed=problem.seed, strata=codes)
-    return replace(plan, why="the range of the target is spread evenly over the parts") if target.goal == "regression" else plan
+    why = {"regression": "the range of the target is spread evenly over the parts",
+           "multilabel": "rows with the rarest labels are spread evenly over the parts"}
+    return replace(plan, why=why.get(target.goal, plan.why))
 
 
 def _strata(rows: Table, target: Target) -> Array:
@@ -272,7 +298,7 @@ def _strata(rows: Table, target: Target) -> Array:
 
 
 def _folds(trained: float, codes: Array, target: Target) -> int:
-    """5 up to 20,000 training rows, 3 up to 60,000, then one holdout; of two classes, no more than the rarer has rows."""
+    """5 up to 20,000 training rows, 3 up to 60,000, then one holdout; at most one a row of the rarer of two classes."""
     by_size = 5 if trained <= 20_000 else 3 if trained <= 60_000 else 1
     rarest = int(np.bincount(codes).min()) if target.goal == "binary" else by_size
     return max(min(by_size, int(rarest * 0.8)), 2) if by_size > 1 and target.goal == "binary" else by_size

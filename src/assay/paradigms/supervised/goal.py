@@ -71,15 +71,13 @@ def as_words(values: pl.Series) -> tuple[pl.Series, Words]:
 
 def _present(answers: Table) -> tuple[Array, tuple[str, ...]]:
     """Positions of the rows whose target is not missing, and what is to be said of the others."""
-    gone = answers.select(pl.any_horizontal(
-        pl.col(c).is_null() | (pl.col(c).is_nan() if t.is_float() else pl.lit(value=False)) for c, t in answers.schema.items()
-    )).to_series().fill_null(value=True)
-    kept = np.flatnonzero(~gone.to_numpy())
+    known = pl.DataFrame([c.fill_nan(None) if c.dtype.is_float() else c for c in answers.get_columns()])
+    kept = np.flatnonzero(~known.select(pl.any_horizontal(pl.all().is_null())).to_series().to_numpy())
     names = " or ".join(repr(c) for c in answers.columns[:3])
     if not len(kept):
         raise ProblemError(f"the target {names} is missing in all {len(answers)} rows. Name another --target.")
     if len(kept) < FEWEST_ROWS:
-        raise ProblemError(f"{len(kept)} rows have a target ({names}); wanted at least {FEWEST_ROWS} to learn and test.")
+        raise ProblemError(f"{len(kept)} rows have a target ({names}); wanted at least {FEWEST_ROWS}.")
     missing = len(answers) - len(kept)
     share = f"{missing:,} of {len(answers):,} rows ({missing / len(answers):.1%}) have no target and are left out"
     return kept, (share,) if missing else ()
@@ -87,7 +85,7 @@ def _present(answers: Table) -> tuple[Array, tuple[str, ...]]:
 
 def _refuse_infinite(values: pl.Series) -> None:
     if values.dtype.is_float() and (wrong := values.is_infinite()).any():
-        raise ProblemError(f"the target {values.name!r} is infinite in {int(wrong.sum())} rows. Mend or leave out those rows.")
+        raise ProblemError(f"the target {values.name!r} is infinite in {int(wrong.sum())} rows. Mend or drop them.")
 
 
 # --- one target -----------------------------------------------------------------------------
@@ -100,7 +98,7 @@ def _whole(values: pl.Series) -> bool:
 def _told_apart(values: pl.Series) -> tuple[Goal, str]:
     distinct, n = values.n_unique(), len(values)
     if distinct == 1:
-        raise ProblemError(f"the target {values.name!r} has one value only, {values[0]!r}: there is nothing to predict.")
+        raise ProblemError(f"the target {values.name!r} has one value only, {values[0]!r}. Wanted at least two.")
     if values.dtype.is_temporal():
         raise ProblemError(f"the target {values.name!r} is a date or time. Turn it into a number or classes first.")
     if distinct == 2:
@@ -123,9 +121,9 @@ def _overruled(values: pl.Series, goal: Goal, why: str, task: str | None) -> tup
     if said is None or said == goal:
         return goal, why if said is None else "the problem says so"
     if said == "regression" and not values.dtype.is_numeric():
-        raise ProblemError(f"regression wants numbers; the target {values.name!r} holds {values.dtype} such as {values[0]!r}.")
+        raise ProblemError(f"regression wants numbers; the target {values.name!r} holds words such as {values[0]!r}.")
     if said == "binary":
-        raise ProblemError(f"binary wants two classes; the target {values.name!r} has {distinct}. Say --task multiclass.")
+        raise ProblemError(f"binary wants two classes; {values.name!r} has {distinct}. Say --task multiclass.")
     if said == "multiclass" and distinct == 2:
         return "binary", "two classes are binary"
     return said, "the problem says so"
@@ -138,20 +136,21 @@ def _classes(
     count = text.value_counts(name="n")
     many = min(MOST_CLASSES, max(len(text) // 3, 2))
     if len(count) > many:
-        raise ProblemError(f"the target {values.name!r} has {len(count):,} different values in {len(text):,} rows, too many to "
-                           f"be classes (at most {many}). Name another --target, or a coarser column.")
+        raise ProblemError(f"the target {values.name!r} has {len(count):,} different values in {len(text):,} rows, "
+                           f"too many to be classes (at most {many}). Name another --target, or a coarser column.")
     single = count.filter(pl.col("n") == 1)[values.name]
     if goal == "multiclass" and len(single):
         left = np.flatnonzero(~text.is_in(single.to_list()).to_numpy())
         said = f"left out {len(single)} rows that are the only one of their class: {_shown(sorted(single))}"
         text, kept, notes = text[left], kept[left], (*notes, said)
         if text.n_unique() < 2:
-            raise ProblemError(f"the target {values.name!r} has no two classes with two rows each: there is nothing to learn.")
+            raise ProblemError(f"the target {values.name!r} has no two classes with two rows each.")
         goal = "binary" if text.n_unique() == 2 else goal
     classes = _ordered(text, dtype, positive, goal)
     if goal == "binary" and (few := min((text == c).sum() for c in classes)) < FEWEST_OF_TWO:
         rare = min(classes, key=lambda c: int((text == c).sum()))
-        raise ProblemError(f"the class {rare!r} of {values.name!r} has {few} rows; wanted at least {FEWEST_OF_TWO} of each.")
+        raise ProblemError(f"the class {rare!r} of the target {values.name!r} has {few} row{'s' * (few > 1)}; "
+                           f"wanted at least {FEWEST_OF_TWO} of each class.")
     return Asked(Target(goal, (values.name,), classes, dtype), kept, pl.DataFrame([text]), why, notes)
 
 

@@ -103,7 +103,8 @@ def _relabelled(table: Table, prefix: str) -> list[pl.Series]:
     """The labels that the averaged probabilities of `table` call for."""
     label, start = f"{prefix}label", f"{prefix}p."
     names = [c.removeprefix(start) for c in table.columns if c.startswith(start)]
-    made = [pl.Series(f"{label}.{n}", table[start + n].to_numpy() >= 0.5) for n in names if f"{label}.{n}" in table.columns]
+    labels = [n for n in names if f"{label}.{n}" in table.columns]
+    made = [pl.Series(f"{label}.{n}", table[start + n].to_numpy() >= 0.5) for n in labels]
     if label in table.columns and names:
         best = table.select(start + n for n in names).to_numpy().argmax(axis=1)
         made.append(_cast(pl.Series(label, names).gather(best), table[label].dtype))

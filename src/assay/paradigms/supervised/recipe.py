@@ -40,7 +40,7 @@ class SupervisedRecipe(ABC):
     goals: ClassVar[frozenset[Goal]] = EVERY_GOAL
     baseline: ClassVar[bool] = False
     order: ClassVar[float] = 50.0
-    early_stops: ClassVar[bool] = False         # wants X_val and y_val in its lesson
+    early_stops: ClassVar[bool] = False         # wants X_val and y_val, unless no row can be spared
     max_rows: ClassVar[int | None] = None       # learns from a stratified sample of so many rows at most
 
     @abstractmethod
@@ -97,12 +97,14 @@ def _lesson(coder: Coder, cases: Table, X: Array, categorical: tuple[int, ...], 
         return Lesson(coder.goal, X, y, coder.k, categorical=categorical, metric=metric)
     held = held_out(coder.strata(y), cases["unit"].to_numpy(), seed)
     held &= ~_needed(coder, y, held)
+    if not held.any():
+        return Lesson(coder.goal, X, y, coder.k, categorical=categorical, metric=metric)
     return Lesson(coder.goal, X[~held], y[~held], coder.k, categorical=categorical, metric=metric,
                   X_val=X[held], y_val=y[held])
 
 
 def held_out(strata: Array, unit: Array, seed: int) -> Array:
-    """Which rows to stop early by: a mask (n,) of 10 to 20 %, at most 50,000, whole units, each stratum spread evenly."""
+    """Which rows to stop early by: a mask (n,) of 10 to 20 %, at most 50,000; whole units, strata spread evenly."""
     n = len(strata)
     share = min(0.2 if n < 2_000 else 0.15 if n < 20_000 else 0.1, 50_000 / n)
     units = len(np.unique(unit))
@@ -120,8 +122,9 @@ def _needed(coder: Coder, y: Array, held: Array) -> Array:
         return np.zeros(len(y), dtype=bool)
     if coder.goal == "multilabel":
         gone = np.ptp(y[~held], axis=0) == 0
-        return (y[:, gone] != y[~held][0, gone]).any(axis=1)
-    return ~np.isin(y, y[~held])
+        needed: Array = np.any(y[:, gone] != y[~held][0, gone], axis=1)
+        return needed
+    return np.isin(y, y[~held], invert=True)
 
 
 def _sampled(coder: Coder, cases: Table, most: int | None, seed: int) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -39,7 +40,7 @@ class Slice:
 
 def _bands(cuts: Sequence[float]) -> list[str]:
     shown = [f"{c:,.6g}" for c in cuts]
-    between = [f"{a} to {b}" for a, b in zip(shown, shown[1:], strict=False)]
+    between = [f"{a} to {b}" for a, b in pairwise(shown)]
     return [f"up to {shown[0]}", *between, f"above {shown[-1]}"]
 
 
@@ -59,5 +60,6 @@ def _slice(values: pl.Series, *, numeric: bool) -> Slice:
         known = values.cast(pl.Float64).drop_nulls()
         cuts = np.unique(np.quantile(known.filter(known.is_finite()).to_numpy(), (1 / 3, 2 / 3)))
         return Slice(values.name, cuts=tuple(cuts.tolist()))
-    count = values.drop_nulls().cast(pl.String).alias("level").value_counts(name="n").sort(["n", "level"], descending=[True, False])
-    return Slice(values.name, levels=tuple(count["level"].head(MOST_LEVELS).to_list()))
+    count = values.drop_nulls().cast(pl.String).alias("level").value_counts(name="n")
+    levels = count.sort(["n", "level"], descending=[True, False])["level"].head(MOST_LEVELS)
+    return Slice(values.name, levels=tuple(levels.to_list()))

@@ -48,7 +48,9 @@ class Target:
         if self.goal == "regression":
             return rows.select(pl.col(self.columns[0]).cast(pl.Float64).alias("target"))
         text = rows.select(pl.col(self.columns[0]).cast(pl.String).alias("target"))
-        return text.with_columns((pl.col("target") == self.positive).alias("target.positive")) if self.positive else text
+        if self.positive is None:
+            return text
+        return text.with_columns((pl.col("target") == self.positive).alias("target.positive"))
 
     def outputs(self) -> tuple[Field, ...]:
         """The fields a model of this target answers with."""

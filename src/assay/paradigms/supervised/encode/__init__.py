@@ -49,8 +49,10 @@ class Encoder:
     blocks: tuple[Block, ...]
 
     @classmethod
-    def fit(cls, table: Table, fields: tuple[Field, ...], encoding: Encoding, *, calendar_only: str | None = None) -> Self:
-        """Learn from the rows of `table` how each field becomes columns."""
+    def fit(
+        cls, table: Table, fields: tuple[Field, ...], encoding: Encoding, *, calendar_only: str | None = None
+    ) -> Self:
+        """Learn from the rows of `table` how each field becomes columns; of `calendar_only` the days are left out."""
         categories = sum(f.kind == "categorical" for f in fields)
         most = max(2, min(MOST_COLUMNS, WIDEST // max(categories, 1)))
         blocks = tuple(_block(table[f.name], f, encoding, most, f.name == calendar_only) for f in fields)
@@ -85,11 +87,12 @@ class Encoder:
         from safetensors.numpy import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
-        said, arrays = [], {}
+        said: list[dict[str, Any]] = []
+        arrays: dict[str, Array] = {}
         for i, (name, block) in enumerate(zip(self.inputs, self.blocks, strict=True)):
             state = block.state()
             arrays |= {f"{i}.{n}": np.ascontiguousarray(v) for n, v in state.items() if isinstance(v, np.ndarray)}
-            plain = {n: list(v) if isinstance(v, tuple) else v for n, v in state.items() if not isinstance(v, np.ndarray)}
+            plain = {n: v for n, v in state.items() if not isinstance(v, np.ndarray)}
             said.append({"input": name, "block": block.kind, **plain})
         write_json(folder / "encoder.json", {"encoding": self.encoding, "inputs": said})
         if arrays:

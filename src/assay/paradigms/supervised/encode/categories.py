@@ -33,7 +33,7 @@ def _codes(values: pl.Series, enum: pl.Enum) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class Coded:
-    """A category as its rank by frequency. Missing is NaN; an unknown level is the shared code, or NaN where there is none."""
+    """A category as its rank by frequency. Missing is NaN; an unknown level has the shared code, or NaN without one."""
 
     kind: ClassVar[str] = "coded"
     levels: tuple[str, ...]
@@ -115,11 +115,12 @@ class OneHot:
         return X
 
     def _frequency(self, codes: Array) -> Array:
-        logs = np.log1p(np.asarray([*self.count, 0.0]))
-        return logs[np.where(np.isnan(codes), len(self.count), codes).astype(np.int64)] / logs.max() * 2 - 1
+        logs: Array = np.log1p(np.asarray([*self.count, 0.0]))
+        met: Array = logs[np.where(np.isnan(codes), len(self.count), codes).astype(np.int64)] / logs.max()
+        return met * 2 - 1
 
     def state(self) -> dict[str, Any]:
-        return dict(levels=self.levels, wide=self.wide, others=self.others, gaps=self.gaps, count=self.count)
+        return {n: getattr(self, n) for n in ("levels", "wide", "others", "gaps", "count")}
 
     @classmethod
     def build(cls, said: Mapping[str, Any], _: Mapping[str, Array]) -> Self:

@@ -12,6 +12,7 @@ import polars as pl
 from assay.contract import Array
 
 FLOAT32_EXACT = 2.0**24                         # whole numbers beyond this are not exact in float32
+HUGE = 1e100                                    # numbers beyond are taken as this: their squares still fit
 _DAY_US = 86_400e6
 _PARTS = ("month", "day", "weekday", "hour")
 _PERIOD = {"month": 12.0, "day": 31.0, "weekday": 7.0, "hour": 24.0}
@@ -26,7 +27,7 @@ def floats(values: pl.Series) -> Array:
 
 @dataclass(frozen=True)
 class Plain:
-    """A number as it is, NaN where missing. Large ones are counted from `origin`, so that float32 can tell them apart."""
+    """A number as it is, NaN where missing. Large ones are counted from `origin`: float32 could not tell them apart."""
 
     kind: ClassVar[str] = "plain"
     origin: float
@@ -70,13 +71,14 @@ class Scaled:
 
     @classmethod
     def fit(cls, values: pl.Series) -> Self:
-        x = floats(values)
+        x = np.clip(floats(values), -HUGE, HUGE)
         known = x[~np.isnan(x)]
         if not len(known):
             return cls(0.0, 1.0, False, 0.0, 1.0, True)
         low, median, high = np.quantile(known, (0.25, 0.5, 0.75))
         spread = float((high - low) / 1.349) or float(known.std()) or 1.0
-        z = (known - median) / spread
+        spread = max(spread, 1 / HUGE)
+        z = np.clip((known - median) / spread, -HUGE, HUGE)
         tails = bool(np.quantile(np.abs(z), 0.99) > 8)
         z = np.arcsinh(z) if tails else z
         return cls(float(median), spread, tails, float(z.mean()), float(z.std()) or 1.0, len(known) < len(x))
@@ -88,7 +90,7 @@ class Scaled:
     def transform(self, values: pl.Series) -> Array:
         x = floats(values)
         missing = np.isnan(x)
-        z = (np.where(missing, self.median, x) - self.median) / self.spread
+        z = np.where(missing, 0.0, np.clip((np.clip(x, -HUGE, HUGE) - self.median) / self.spread, -HUGE, HUGE))
         z = ((np.arcsinh(z) if self.tails else z) - self.mean) / self.sd
         z /= np.hypot(1.0, z / 4.0)
         return np.column_stack([z, missing]) if self.gaps else z[:, None]
@@ -142,7 +144,8 @@ class Moment:
         if not self.smooth:
             return np.column_stack(columns) if columns else np.empty((len(us), 0))
         missing = np.isnan(us)
-        return np.nan_to_num(np.column_stack([*columns, missing]))
+        X: Array = np.nan_to_num(np.column_stack([*columns, missing]))
+        return X
 
     def state(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -157,7 +160,8 @@ def _microseconds(values: pl.Series) -> Array:
     """Moments as float64 microseconds since 1970, as the clock on the wall shows them; NaN where missing."""
     if isinstance(values.dtype, pl.Datetime) and values.dtype.time_zone:
         values = values.dt.replace_time_zone(None)
-    return values.cast(pl.Datetime("us")).cast(pl.Int64).cast(pl.Float64).to_numpy(writable=True)
+    us: Array = values.cast(pl.Datetime("us")).cast(pl.Int64).cast(pl.Float64).to_numpy(writable=True)
+    return us
 
 
 def _part(us: Array, part: str) -> Array:

@@ -99,7 +99,7 @@ def _grams(values: pl.Series) -> tuple[Array, pl.Series]:
 
 
 def _topics(W: sparse.csr_array, rank: int) -> Array:
-    """The `rank` leading right singular vectors of W, scaled so that the columns of W @ topics have unit spread on average.
+    """The `rank` leading right singular vectors of W, scaled: columns of W @ topics have unit spread on average.
 
     Signs are fixed by the largest entry, so that the same texts give the same topics."""
     from scipy.sparse.linalg import svds

@@ -24,7 +24,7 @@ class Prior(SupervisedRecipe):
     baseline: ClassVar[bool] = True
     order: ClassVar[float] = 0.0
 
-    def learn(self, lesson: Lesson, ctx: Context, /) -> Learner:
+    def learn(self, lesson: Lesson, _: Context, /) -> Learner:
         return Constant(prior(lesson.y, lesson), flat=lesson.goal == "regression")
 
 
@@ -90,8 +90,9 @@ class OneColumn(SupervisedRecipe):
         column = int(np.argmin(losses))
         edges = _edges(lesson.X[:, column], column in lesson.categorical)
         bins = _bins(lesson.X[:, column], edges)
-        table = _medians(bins, lesson.y, len(edges) + 2) if lesson.metric == "mae" and lesson.goal == "regression" else (
-            _means(bins, _answers(lesson.y, lesson), len(edges) + 2))
+        middle = lesson.goal == "regression" and lesson.metric == "mae"
+        size = len(edges) + 2
+        table = _medians(bins, lesson.y, size) if middle else _means(bins, _answers(lesson.y, lesson), size)
         return Binned(column, lesson.X.shape[1], edges, table, flat=lesson.goal == "regression")
 
 
@@ -123,8 +124,10 @@ def _bins(x: Array, edges: Array) -> Array:
 def _means(bins: Array, Y: Array, size: int) -> Array:
     """(size, k): the mean of Y in each bin, drawn towards the mean of all."""
     count = np.bincount(bins, minlength=size)[:, None]
-    total = np.stack([np.bincount(bins, Y[:, j], minlength=size) for j in range(Y.shape[1])], axis=1)
-    return np.divide(total + PRIOR_ROWS * Y.mean(axis=0), count + PRIOR_ROWS)
+    total: Array = np.stack([np.bincount(bins, Y[:, j], minlength=size) for j in range(Y.shape[1])], axis=1)
+    share: Array = Y.mean(axis=0)
+    drawn: Array = (total + PRIOR_ROWS * share) / (count + PRIOR_ROWS)
+    return drawn
 
 
 def _medians(bins: Array, y: Array, size: int) -> Array:
@@ -141,7 +144,10 @@ def _medians(bins: Array, y: Array, size: int) -> Array:
 def _loss(bins: Array, Y: Array, fold: Array) -> float:
     """Mean squared error of bin means over inner folds."""
     size = int(bins.max()) + 1
-    errors = [((Y[fold == f] - _means(bins[fold != f], Y[fold != f], size)[bins[fold == f]]) ** 2).mean() for f in range(3)]
+    errors = []
+    for f in range(3):
+        fit, held = fold != f, fold == f
+        errors.append(((Y[held] - _means(bins[fit], Y[fit], size)[bins[held]]) ** 2).mean())
     return float(np.mean(errors))
 
 
@@ -175,5 +181,5 @@ class Binned:
         except (OSError, KeyError, TypeError, ValueError) as wrong:
             raise TamperedError(f"the single column in {folder} cannot be read: {wrong!r}") from None
         if not 0 <= column < width or edges.ndim != 1 or table.ndim != 2 or len(table) != len(edges) + 2:
-            raise TamperedError(f"the single column in {folder} is not whole: its bins and its table do not fit together")
+            raise TamperedError(f"the single column in {folder} is not whole: its bins and table do not fit")
         return cls(column, width, edges, table, bool(said.get("flat", False)))

@@ -14,12 +14,13 @@ from assay.paradigms.supervised.learner import Lesson
 
 MOST_BYTES = 1 << 30                           # of a booster that is read back
 REFIT_ROWS = 50_000
+BLIND_ROUNDS = 100                              # where no row could be spared to stop by
 SHARE = 0.9                                     # of the budget that rounds may use; the rest is for saving and scoring
 
 
 @dataclass
 class Watch:
-    """Sees the validation loss after each round and says when to stop: no better for `patience` rounds, or no time left."""
+    """Sees the validation loss after each round and says when to stop: `patience` rounds no better, or no time left."""
 
     patience: int
     budget_s: float
@@ -58,13 +59,3 @@ def one_a_label(lesson: Lesson, ctx: Context) -> Iterator[tuple[Lesson, Context]
         left = max(ctx.budget_s - (time.monotonic() - began), 0.0) / (lesson.k - j)
         y_val = None if lesson.y_val is None else lesson.y_val[:, j]
         yield replace(lesson, goal="binary", k=2, y=lesson.y[:, j], y_val=y_val), replace(ctx, budget_s=left)
-
-
-def refuse_shape(left: Array, right: Array, i: int) -> None:
-    """Raises ValueError unless children (nodes,), -1 for a leaf, form one binary tree with parents before children."""
-    inner = left >= 0
-    parent = np.flatnonzero(inner)
-    children = np.concatenate([left[inner], right[inner]])
-    whole = np.array_equal(inner, right >= 0) and np.array_equal(np.sort(children), np.arange(1, len(left)))
-    if not whole or (children <= np.tile(parent, 2)).any():
-        raise ValueError(f"tree {i} is not a tree")

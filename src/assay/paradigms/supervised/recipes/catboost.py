@@ -1,4 +1,4 @@
-"""CatBoost: boosting of symmetric trees with ordered target statistics (Prokhorenkova et al. 2018, NeurIPS). Saved as cbm."""
+"""CatBoost: symmetric trees, ordered target statistics (Prokhorenkova et al. 2018, NeurIPS). Saved as cbm."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from assay.errors import TamperedError
 from assay.files import read_json, replacing, write_json
 from assay.paradigms.supervised.learner import Encoding, Goal, Learner, Lesson
 from assay.paradigms.supervised.recipe import SupervisedRecipe
-from assay.paradigms.supervised.recipes.boosting import MOST_BYTES, Watch, all_rows
+from assay.paradigms.supervised.recipes.boosting import BLIND_ROUNDS, MOST_BYTES, Watch, all_rows
 
 
 @dataclass(frozen=True)
 class CatBoost(SupervisedRecipe):
-    """The library's depth and penalties, best value among boosters in TabArena (Erickson et al. 2025); cheaper categories.
+    """The library's depth and penalties, the best value among boosters in TabArena (Erickson et al. 2025).
 
     Up to 16 levels become one column each, and statistics of at most two categories together are tried: measured on
     Telco churn and Ames, as good as the library's own settings and 10 times faster."""
@@ -52,11 +52,15 @@ class CatBoost(SupervisedRecipe):
         codes = lesson.categorical
         watch = Watch(self.patience, ctx.budget_s)
         train = catboost.Pool(_frame(lesson.X, codes), lesson.y, cat_features=list(codes), weight=lesson.weight)
-        val = catboost.Pool(_frame(lesson.X_val, codes), lesson.y_val, cat_features=list(codes), weight=lesson.weight_val)
         params = self._params(lesson, ctx)
-        booster = catboost.CatBoost(params | {"iterations": self.rounds})
+        val, rounds = None, BLIND_ROUNDS
+        if lesson.X_val is not None:
+            held = _frame(lesson.X_val, codes)
+            val = catboost.Pool(held, lesson.y_val, cat_features=list(codes), weight=lesson.weight_val)
+            rounds = self.rounds
+        booster = catboost.CatBoost(params | {"iterations": rounds})
         booster.fit(train, eval_set=val, use_best_model=False, callbacks=[_Stop(watch)])
-        if self.refit and watch.time_for_another(len(lesson.y)):
+        if val and self.refit and watch.time_for_another(len(lesson.y)):
             X, y, weight = all_rows(lesson)
             booster = catboost.CatBoost(params | {"iterations": watch.at + 1})
             booster.fit(catboost.Pool(_frame(X, codes), y, cat_features=list(codes), weight=weight))
@@ -91,7 +95,8 @@ class _Stop:
         self.watch = watch
 
     def after_iteration(self, info: Any) -> bool:
-        (losses,) = info.metrics["validation"].values()
+        seen = info.metrics.get("validation")
+        losses = next(iter(seen.values())) if seen else [-info.iteration]
         return not self.watch.done(info.iteration - 1, losses[-1])
 
 
@@ -105,8 +110,8 @@ class CatBoostLearner:
 
     def scores(self, X: Array, /) -> Array:
         form = "RawFormulaVal" if self.goal == "regression" else "Probability"
-        p = np.asarray(self._booster.predict(_frame(X, self.codes), prediction_type=form, thread_count=1), dtype=np.float64)
-        return p
+        answer = self._booster.predict(_frame(X, self.codes), prediction_type=form, thread_count=1)
+        return np.asarray(answer, dtype=np.float64)
 
     def save(self, folder: Path, /) -> None:
         write_json(folder / "catboost.json", {"goal": self.goal, "k": self.k, "codes": self.codes})

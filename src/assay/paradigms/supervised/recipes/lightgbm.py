@@ -15,13 +15,13 @@ from assay.errors import TamperedError
 from assay.files import read_json, write_json, write_text
 from assay.paradigms.supervised.learner import Encoding, Goal, Learner, Lesson, two_columns
 from assay.paradigms.supervised.recipe import SupervisedRecipe
-from assay.paradigms.supervised.recipes.boosting import MOST_BYTES, Watch, all_rows, one_a_label
+from assay.paradigms.supervised.recipes.boosting import BLIND_ROUNDS, MOST_BYTES, Watch, all_rows, one_a_label
 from assay.paradigms.supervised.recipes.lightgbm_text import refuse_nonsense
 
 
 @dataclass(frozen=True)
 class LightGBM(SupervisedRecipe):
-    """Slow and sampled, as tuned defaults are (pytabkit's LGBM_TD, Holzmüller et al. 2024); sizes by the number of rows.
+    """Slow and sampled, as tuned defaults are (pytabkit's LGBM_TD, Holzmüller et al. 2024), sized by the rows.
 
     None: rate 0.05, or 0.1 beyond 50,000 rows; 16 leaves of 10 rows below 5,000 rows, 31 of 20, 64 beyond 50,000."""
 
@@ -47,9 +47,10 @@ class LightGBM(SupervisedRecipe):
     def space(self) -> Mapping[str, Any]:
         """After TabArena's (Erickson et al. 2025, arXiv 2506.16791)."""
         return {
-            "learning_rate": ("log", 0.005, 0.1), "num_leaves": ("int_log", 2, 200), "min_data_in_leaf": ("int_log", 1, 64),
+            "learning_rate": ("log", 0.005, 0.1), "num_leaves": ("int_log", 2, 200),
+            "min_data_in_leaf": ("int_log", 1, 64), "extra_trees": ("choice", False, True),
             "bagging_fraction": ("uniform", 0.7, 1.0), "feature_fraction": ("uniform", 0.4, 1.0),
-            "lambda_l1": ("uniform", 1e-4, 1.0), "lambda_l2": ("uniform", 1e-4, 2.0), "extra_trees": ("choice", False, True),
+            "lambda_l1": ("uniform", 1e-4, 1.0), "lambda_l2": ("uniform", 1e-4, 2.0),
             "cat_smooth": ("log", 0.001, 100.0), "cat_l2": ("log", 0.005, 2.0),
         }
 
@@ -64,14 +65,17 @@ class LightGBM(SupervisedRecipe):
         params = self._params(lesson, ctx)
         train = lgb.Dataset(lesson.X, lesson.y, weight=lesson.weight, params=params,
                             categorical_feature=list(lesson.categorical))
-        val = lgb.Dataset(lesson.X_val, lesson.y_val, weight=lesson.weight_val, params=params, reference=train)
         watch = Watch(self.patience, ctx.budget_s)
 
         def stop(env: lgb.callback.CallbackEnv) -> None:
-            loss = env.evaluation_result_list[0][2]
-            if watch.done(env.iteration, loss) or env.iteration + 1 == env.end_iteration:
-                raise lgb.callback.EarlyStopException(watch.at, env.evaluation_result_list)
+            seen = env.evaluation_result_list or []
+            if watch.done(env.iteration, seen[0][2] if seen else -env.iteration):
+                raise lgb.callback.EarlyStopException(watch.at, seen)
 
+        if lesson.X_val is None:
+            booster = lgb.train(params, train, BLIND_ROUNDS, callbacks=[stop])
+            return str(booster.model_to_string(num_iteration=watch.at + 1))
+        val = lgb.Dataset(lesson.X_val, lesson.y_val, weight=lesson.weight_val, params=params, reference=train)
         booster = lgb.train(params, train, self.rounds, valid_sets=[val], callbacks=[stop])
         if self.refit and watch.time_for_another(len(lesson.y)):
             X, y, weight = all_rows(lesson)
@@ -116,10 +120,10 @@ class LightGBMLearner:
         return type(self), (self.goal, self.k, self.texts)
 
     def scores(self, X: Array, /) -> Array:
-        answers = [b.predict(X, num_threads=1) for b in self._boosters]
+        answers = [np.asarray(b.predict(X, num_threads=1), dtype=np.float64) for b in self._boosters]
         if self.goal == "multilabel":
             return np.column_stack(answers)
-        return two_columns(answers[0]) if self.goal == "binary" else np.asarray(answers[0], dtype=np.float64)
+        return two_columns(answers[0]) if self.goal == "binary" else answers[0]
 
     def save(self, folder: Path, /) -> None:
         write_json(folder / "lightgbm.json", {"goal": self.goal, "k": self.k, "boosters": len(self.texts)})

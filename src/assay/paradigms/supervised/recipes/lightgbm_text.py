@@ -15,7 +15,8 @@ def refuse_nonsense(text: str, *, outputs: int) -> None:
     """Raises ValueError unless every tree of `text` is whole and every index within it lies within bounds."""
     head, _, rest = text.partition("\nTree=0\n")
     said = _pairs(head)
-    if not text.startswith("tree\n") or int(said.get("num_tree_per_iteration", 0)) != outputs:
+    shaped = all(int(said.get(name, 0)) == outputs for name in ("num_class", "num_tree_per_iteration"))
+    if not text.startswith("tree\n") or not shaped:
         raise ValueError("it does not begin as a model of this shape does")
     features = int(said["max_feature_idx"]) + 1
     body, ended, _ = f"Tree=0\n{rest}".partition("end of trees")
