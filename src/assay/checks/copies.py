@@ -19,7 +19,7 @@ BINS = 64
 MOST_LEVELS = 20
 MOST_CASES = 20_000
 """A leak shows in a sample: beyond, cases are drawn at random, so that the court is never what takes the time."""
-MOST_CASES = 50_000                             # drawn at random beyond; a leak that shows in all of them shows in these
+MOST_CASES = 50_000                             # beyond, so many are drawn: a leak shows in them too
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 LETTER = 7.6                                    # mean width of a letter at the size of the labels
@@ -68,13 +69,15 @@ def tick_labels(ticks: Sequence[float]) -> list[str]:
         if begins <= largest < size * 1e4 and all(round(t / size, 1) * size == t for t in ticks):
             return [f"{t / size:g}{letter}".replace("-", "−") if t else "0" for t in ticks]
     if largest and (largest < 1e-4 or largest >= 1e12):
-        return [f"{t:.2g}".replace("-", "−") for t in ticks]
+        sizes = ([f"{t:.{digits}g}".replace("-", "−") for t in ticks] for digits in range(1, 17))
+        return next(texts for texts in sizes if len(set(texts)) == len(set(ticks)))
     places = max((_places(t) for t in ticks), default=0)
     return [f"{t:,.{places}f}".replace("-", "−") for t in ticks]
 
 
 def _places(value: float) -> int:
-    return max(0, len(f"{value:.10f}".rstrip("0").partition(".")[2]))
+    exponent = Decimal(repr(value)).normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def numbers(values: Iterable[Any]) -> list[float]:
