@@ -84,7 +84,8 @@ class Progress:
             case "recipe":
                 self._hear_recipe(event)
             case "best":
-                self.best = f"{event['recipe']}, {said(event['metric'])} {_figure(event['score'])}"
+                self.best = (f"{event['recipe']}, {said(event['metric'])} {_figure(event['score'])} "
+                             f"[{_figure(event['low'])}, {_figure(event['high'])}]")
 
     def _hear_recipe(self, event: Event) -> None:
         key = (event["recipe"], event["fold"])

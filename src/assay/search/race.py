@@ -7,6 +7,7 @@ Each finished job is a folder with a done.json; a resumed race takes those as th
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from assay.search.clock import Clock
 from assay.search.entrants import Entrant
 from assay.search.worker import DONE
 from assay.search.workers import Workers
+from assay.stats.intervals import estimate
 from assay.stats.paired import compare
 
 FIRST_FOLD_SHARE = 0.45
@@ -85,6 +87,8 @@ class Race:
     @property
     def _first_left(self) -> float:
         """Seconds that the first fold still has. Where it is the only one, the leader keeps time for a refit."""
+        if math.isinf(self.left):
+            return self.left
         if self.folds == 1:
             refit = max((r.fold_s for r in self._scored()[:1]), default=0.0) * REFIT
             return self.left - (refit if refit < 0.6 * self.left else 0.0)
@@ -208,7 +212,9 @@ class Race:
         leader = next(iter(self._scored()), None)
         if leader is not None and leader is not self._leader:
             self._leader = leader
-            self.emit("best", recipe=leader.entrant.name, score=leader.done[0]["score"], metric=self.metric.name)
+            found = estimate(self.metric, self._outcomes(leader.entrant, 0), seed=self.task.seed)
+            self.emit("best", recipe=leader.entrant.name, score=found.value, low=found.low, high=found.high,
+                      metric=self.metric.name)
 
     def _add(self, runner: Runner, fold: int, answer: dict[str, Any]) -> None:
         outcomes = self._outcomes(runner.entrant, fold)
@@ -226,7 +232,8 @@ class Race:
             goes_on = runner.entrant.baseline or runner in (self._finalists or ())
             wanted = self.folds if goes_on else 1
             if not runner.state and len(runner.done) < wanted:
-                self._end(runner, "cut", "the time was over before it was done")
+                begun = runner.done or runner.running
+                self._end(runner, "cut", f"no time was left to {'finish' if begun else 'start'} it")
 
     # --- who goes on -------------------------------------------------------------------------------
 

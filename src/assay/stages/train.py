@@ -64,7 +64,6 @@ def train(problem: Problem, *, store: Store | None = None, listen: Listen | None
     name, paradigm = recognise(problem)
     known(name, problem.recipes)
     with clock.stage("read"):
-        tell({"kind": "stage", "name": "read", "sentence": f"reading {problem.declared()['data']}"})
         task = paradigm.bind(problem, lambda said: tell({"kind": "stage", "name": "read", "sentence": said}))
         store = store or Store.find(create=True)
         run = store.new_run(model_name, problem.declared())
@@ -72,7 +71,7 @@ def train(problem: Problem, *, store: Store | None = None, listen: Listen | None
         with clock.stage("read"):
             task.save(run.folder / "task")
             run.update(paradigm=name, settings=problem.model_dump(exclude={"data"}))
-            run.emit("read", title=task.title, elapsed=clock.elapsed, **task.plan.facts())
+            run.emit("read", run=run.id, title=task.title, elapsed=clock.elapsed, **task.plan.facts())
         return _Life(run, problem, name, paradigm, task, clock, store).live()
 
 
