@@ -70,7 +70,8 @@ def require(folder: Path, holds: bool, otherwise: str) -> None:
     """Raise TamperedError, with what is wrong, unless the condition holds."""
     if not holds:
         raise TamperedError(
-            f"reading a learner from {folder}: {otherwise}. The folder was changed after it was saved; restore or retrain it."
+            f"reading a learner from {folder}: {otherwise}. "
+            "The folder was changed after it was saved; restore it or train again."
         )
 
 
@@ -84,8 +85,17 @@ def one_of(folder: Path, facts: Mapping[str, Any], name: str, allowed: Iterable[
     """A fact that must be one of the allowed values."""
     allowed = tuple(allowed)
     value = facts.get(name)
-    require(folder, isinstance(value, str) and value in allowed, f"{name} is {value!r}, not one of {', '.join(allowed)}")
+    known = isinstance(value, str) and value in allowed
+    require(folder, known, f"{name} is {value!r}, not one of {', '.join(allowed)}")
     return value
+
+
+def counted(folder: Path, facts: Mapping[str, Any], name: str) -> int:
+    """A fact that must be a whole number above zero."""
+    value = facts.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        require(folder, False, f"{name} is {value!r}, not a whole number above zero")
+    return int(value or 0)
 
 
 def require_link(folder: Path, facts: Mapping[str, Any], outputs: int) -> Link:

@@ -90,7 +90,7 @@ class Ridge(SupervisedRecipe):
     order: ClassVar[float] = 20.0
 
     def learn(self, lesson: Lesson, ctx: Context, /) -> Learner:
-        n, d = lesson.X.shape
+        d = lesson.X.shape[1]
         some = sample(lesson, rows_for(ctx.budget_s / 2, 4 * d * d / FLOPS), ctx.seed)
         alpha = self.alpha if self.alpha is not None else _ridge_alpha(some, ctx)
         model = RidgeRegression(alpha=alpha).fit(some.X, some.y, some.weight)
@@ -106,7 +106,7 @@ def _ridge_alpha(lesson: Lesson, ctx: Context) -> float:
     affordable = rows_for(ctx.budget_s / 4, 20 * d * min(n, d, PATH_ROWS) / FLOPS, least=100)
     some = sample(lesson, min(affordable, PATH_ROWS), ctx.seed)
     chosen = RidgeCV(alphas=np.logspace(-3, 5, 25)).fit(some.X, some.y, some.weight)
-    return float(chosen.alpha_) * n / len(some.X)
+    return float(chosen.alpha_ * n / len(some.X))
 
 
 @dataclass(frozen=True)
@@ -149,19 +149,19 @@ class _Descent:
 
     X: Array
     y: Array
-    mean_X: Array
-    mean_y: float
+    mean: Array
+    mean_of_y: float
     gram: Array | bool
     coef: Array
 
     @classmethod
     def of(cls, lesson: Lesson) -> _Descent:
         X, y, w = lesson.X, lesson.y, lesson.weight
-        mean_X, mean_y = np.average(X, axis=0, weights=w), float(np.average(y, weights=w))
+        mean, mean_of_y = np.average(X, axis=0, weights=w), float(np.average(y, weights=w))
         root = np.ones((len(y), 1)) if w is None else np.sqrt(w)[:, None]
-        Xc, yc = np.asfortranarray((X - mean_X) * root), (y - mean_y) * root[:, 0]
+        Xc, yc = np.asfortranarray((X - mean) * root), (y - mean_of_y) * root[:, 0]
         narrow = Xc.shape[1] < len(Xc)          # then one product of X with itself serves every step
-        return cls(Xc, yc, mean_X, mean_y, Xc.T @ Xc if narrow else False, np.zeros(Xc.shape[1]))
+        return cls(Xc, yc, mean, mean_of_y, Xc.T @ Xc if narrow else False, np.zeros(Xc.shape[1]))
 
     def alpha_max(self, l1_ratio: float) -> float:
         """Where every coefficient becomes zero."""
@@ -176,7 +176,7 @@ class _Descent:
                 coef_init=self.coef, check_input=False, max_iter=1_000,
             )
         self.coef = np.asarray(coefs)[:, 0]
-        return _regression(self.coef, self.mean_y - float(self.mean_X @ self.coef))
+        return _regression(self.coef, self.mean_of_y - float(self.mean @ self.coef))
 
 
 def _sparse(lesson: Lesson, ctx: Context, alpha: float | None, *, l1_ratio: float) -> LinearLearner:
@@ -185,7 +185,7 @@ def _sparse(lesson: Lesson, ctx: Context, alpha: float | None, *, l1_ratio: floa
     some = sample(lesson, rows_for(ctx.budget_s / 3, 4 * d * d / FLOPS), ctx.seed)
     whole = _Descent.of(some)
     highest = whole.alpha_max(l1_ratio)
-    path = [a for a in highest * np.logspace(0, -4, 50) if alpha is None or a > alpha]
+    path = (highest * np.logspace(0, -4, 50)).tolist()
     if alpha is None:
         alpha = _sparse_alpha(some, ctx, clock, path, l1_ratio)
     for step in path:
@@ -257,7 +257,8 @@ class _Logits:
 def _logistic_C(lesson: Lesson, ctx: Context, clock: Clock, logits: _Logits, a_step: float) -> float:
     """The C of least held-out log loss, scaled to the rows of the lesson. Leaves `logits` near the answer."""
     some = sample(lesson, min(rows_for(clock.left_s / 8, 100 * a_step, least=200), PATH_ROWS), ctx.seed)
-    folds = [(_Logits(some.goal, some.k), part(some, fit), part(some, held)) for fit, held in inner_folds(some, ctx.seed)]
+    pairs = inner_folds(some, ctx.seed)
+    folds = [(_Logits(some.goal, some.k), part(some, fit), part(some, held)) for fit, held in pairs]
     if not folds:
         return 1.0
 
