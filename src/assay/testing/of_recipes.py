@@ -16,7 +16,7 @@ import numpy as np
 from assay import registry
 from assay.contract import Context, Metric, Model, Split, Table, Task, Tunes
 from assay.errors import AssayError, PairingError, UserError
-from assay.search.entrants import Entrant, variant
+from assay.search.entrants import draw
 from assay.splits import Plan
 from assay.testing.compare import must, raises, same
 from assay.testing.subject import FIT0, Subject, promise
@@ -53,8 +53,8 @@ def varies_within_its_space(subject: Subject) -> None:
     """Where it can be varied: what is drawn from its space is a recipe like it, and the first draw can be fitted."""
     if not (isinstance(subject.recipe, Tunes) and subject.recipe.space()):
         return
-    entrant = Entrant("it", _registered(subject), subject.recipe)
-    drawn = [variant(entrant, number, subject.seed).recipe for number in range(2, 8)]
+    rng = np.random.default_rng(subject.seed)
+    drawn: list[Any] = [_varied(subject.recipe, rng) for _ in range(6)]
     for recipe in drawn:
         repr_says_everything(dataclasses.replace(subject, recipe=recipe))
         must(recipe.refuses(subject.task) is None, f"the variant {recipe!r} refuses the task")
@@ -115,6 +115,10 @@ class _Riddle:
 
     def save(self, _folder: Path, /) -> None:
         raise AssayError("a riddle cannot be saved")
+
+
+def _varied(recipe: Any, rng: np.random.Generator) -> Any:
+    return dataclasses.replace(recipe, **{name: draw(rng, span) for name, span in recipe.space().items()})
 
 
 def _registered(subject: Subject) -> str:
