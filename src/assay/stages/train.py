@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +27,7 @@ from assay.stages.prove import attempt_within, learning_curve, put_side_by_side,
 from assay.stages.recognise import recognise
 from assay.store.disk import telling
 from assay.store.models import name_from, valid_name
-from assay.store.package import load_model, save_model
+from assay.store.package import load_model, save_model, versions
 from assay.store.runs import Run
 from assay.store.store import Store
 
@@ -244,7 +242,7 @@ class _Life:
             units={n: m.unit for n, m in metrics.items()}, leaderboard=_entries(verdict),
             chosen=verdict.chosen, why_chosen=verdict.why, looks=len(self.run.looks()),
             spent=dict(self.clock.spent), budget_s=self.problem.budget_s,
-            cut=tuple(self.cut), made=datetime.now(UTC).isoformat(timespec="seconds"), versions=_versions(),
+            cut=tuple(self.cut), made=datetime.now(UTC).isoformat(timespec="seconds"), versions=versions(),
             signature=asdict(model.signature), **found,
         )
 
@@ -271,29 +269,21 @@ def _numbers(found: Estimate) -> dict[str, float]:
 
 
 def _entries(verdict: Verdict) -> tuple[Entry, ...]:
-    return tuple(
-        Entry(
+    by_name = {line.name: line.runner for line in verdict.lines if line.runner}
+    entries = []
+    for line in verdict.lines:
+        members = [line.runner] if line.runner else [by_name[name] for name in verdict.weights]
+        done = [d for runner in members for d in runner.done.values()]
+        entries.append(Entry(
             line.name, line.settings, line.status, line.score, line.behind,
             folds=len(line.runner.done) if line.runner else len(verdict.scope),
-            fit_s=sum(d["fit_s"] for d in line.runner.done.values()) if line.runner else 0.0,
-            predict_ms=_predict_ms(line.runner), note=line.runner.note if line.runner else line.settings,
-        )
-        for line in verdict.lines
-    )
+            fit_s=sum(d["fit_s"] for d in done), predict_ms=sum(_predict_ms(runner) for runner in members),
+            note=line.runner.note if line.runner else "",
+        ))
+    return tuple(entries)
 
 
-def _predict_ms(runner: Runner | None) -> float:
+def _predict_ms(runner: Runner) -> float:
     """Milliseconds for 1,000 cases by one fold's model; 0 where nothing was measured."""
-    done = list(runner.done.values()) if runner else []
+    done = runner.done.values()
     return float(1e6 * sum(d["predict_s"] for d in done) / max(1, sum(d["cases"] for d in done)))
-
-
-def _versions() -> dict[str, str]:
-    """Python and the libraries that decide what a model answers, where they are installed."""
-    found = {"python": platform.python_version()}
-    for library in ("assay", "numpy", "polars", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "catboost"):
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            continue
-    return found

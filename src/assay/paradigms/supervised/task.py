@@ -126,7 +126,7 @@ class SupervisedTask:
         return rows
 
     def encoded(self, cases: Table, encoding: Encoding) -> tuple[Encoder, Array]:
-        """An encoder fitted on these cases and what they become, read-only. The last of each encoding is remembered."""
+        """An encoder fitted on these cases, and what they become. The last of each encoding is kept: not to be changed."""
         key = hashlib.sha256(cases["case_id"].to_numpy().tobytes()).digest()
         kept = self._remembered.get(encoding)
         if kept and kept[0] == key:
@@ -134,7 +134,6 @@ class SupervisedTask:
         table = self.inputs(cases)
         encoder = Encoder.fit(table, self.signature.inputs, encoding, calendar_only=self.question.time)
         X = encoder.transform(table)
-        X.flags.writeable = False
         self._remembered.pop(encoding, None)
         if X.nbytes <= REMEMBERED:
             self._remembered[encoding] = (key, encoder, X)
