@@ -126,7 +126,7 @@ class SupervisedTask:
         return rows
 
     def encoded(self, cases: Table, encoding: Encoding) -> tuple[Encoder, Array]:
-        """An encoder fitted on these cases, and what they become. The last of each encoding is kept: not to be changed."""
+        """An encoder fitted on these cases, and what they become. The last of each is kept: not to be changed."""
         key = hashlib.sha256(cases["case_id"].to_numpy().tobytes()).digest()
         kept = self._remembered.get(encoding)
         if kept and kept[0] == key:
