@@ -22,7 +22,7 @@ from assay.paradigms.supervised.encode.text import Topics
 from assay.paradigms.supervised.learner import Encoding
 
 WIDEST = 2_000                                  # columns of all categories together, numbers encoding
-TOPICS: dict[Encoding, int] = {"codes": 48, "numbers": 128}
+TOPICS: dict[Encoding, int] = {"codes": 48, "numbers": 200}
 
 
 class Block(Protocol):

@@ -14,6 +14,7 @@ from assay.contract import Array
 
 MOST_CODES = 1_000                              # levels with a code of their own; the rest share one
 MOST_COLUMNS = 50                               # levels with a column of their own
+FEW_ROWS = 256                                  # that are looked up one by one
 RARE = 3                                        # a level met fewer times shares the column of the others
 
 
@@ -24,11 +25,26 @@ def _by_frequency(values: pl.Series) -> tuple[list[str], list[int]]:
     return count["level"].to_list(), count["n"].to_list()
 
 
-def _codes(values: pl.Series, enum: pl.Enum) -> tuple[Array, Array]:
-    """Codes (n,) float64 of the known levels, NaN elsewhere; and which were missing, apart from unknown."""
-    text = values.cast(pl.String)
-    codes = text.cast(enum, strict=False).to_physical().cast(pl.Float64).to_numpy(writable=True)
-    return codes, text.is_null().to_numpy()
+class _Lookup:
+    """Levels to their positions: a dict for a few rows, polars' Enum for many."""
+
+    def __init__(self, levels: tuple[str, ...]) -> None:
+        self.levels = levels
+        self.position = {level: float(i) for i, level in enumerate(levels)}
+
+    @cached_property
+    def enum(self) -> pl.Enum:
+        return pl.Enum(list(self.levels))
+
+    def codes(self, values: pl.Series) -> tuple[Array, Array]:
+        """Codes (n,) float64 of the known levels, NaN elsewhere; and which were missing, apart from unknown."""
+        text = values if values.dtype == pl.String else values.cast(pl.String)
+        if len(text) <= FEW_ROWS:
+            words = text.to_list()
+            codes = np.array([self.position.get(word, np.nan) for word in words], dtype=np.float64)
+            return codes, np.array([word is None for word in words], dtype=bool)
+        codes = text.cast(self.enum, strict=False).to_physical().cast(pl.Float64).to_numpy(writable=True)
+        return codes, text.is_null().to_numpy()
 
 
 @dataclass(frozen=True)
@@ -49,11 +65,11 @@ class Coded:
         return ("",)
 
     @cached_property
-    def _enum(self) -> pl.Enum:
-        return pl.Enum(list(self.levels))
+    def _lookup(self) -> _Lookup:
+        return _Lookup(self.levels)
 
     def transform(self, values: pl.Series) -> Array:
-        codes, missing = _codes(values, self._enum)
+        codes, missing = self._lookup.codes(values)
         if self.others:
             codes[np.isnan(codes) & ~missing] = len(self.levels)
         return codes[:, None]
@@ -97,11 +113,11 @@ class OneHot:
         return (*shown, *(name for there, name in more if there))
 
     @cached_property
-    def _enum(self) -> pl.Enum:
-        return pl.Enum(list(self.levels))
+    def _lookup(self) -> _Lookup:
+        return _Lookup(self.levels)
 
     def transform(self, values: pl.Series) -> Array:
-        codes, missing = _codes(values, self._enum)
+        codes, missing = self._lookup.codes(values)
         known = codes < self.wide
         X = np.zeros((len(codes), len(self.names)))
         rows = np.flatnonzero(known)

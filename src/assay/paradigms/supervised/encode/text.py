@@ -18,7 +18,7 @@ from assay.contract import Array
 
 MOST_GRAMS = 4_000                              # words and pairs kept, by how many texts hold them
 LONGEST = 20_000                                # characters read of a text
-FIT_ROWS = 20_000                               # texts the topics are learned from
+FIT_ROWS = 10_000                               # texts the topics are learned from
 CHUNK = 20_000
 _WORD = r"[\p{L}\p{N}]+(?:['’]\p{L}+)?"
 
