@@ -30,7 +30,7 @@ from assay.paradigms.supervised.recipes.fitted import (
 )
 from assay.paradigms.supervised.recipes.inner import Clock, inner_folds, loss, part
 
-SLAB_ROWS = 10_000                              # learned from between two looks at the clock
+SLAB_NUMBERS = 1_000_000                        # of X, learned from between two looks at the clock
 EPOCH_ROWS = 100_000                            # at most so many between two looks at the held-out rows
 
 
@@ -121,10 +121,9 @@ class MLP(SupervisedRecipe):
         first, y = True, lesson.y.astype(np.int64) if lesson.goal == "multilabel" else lesson.y
         for epoch in range(self.epochs):
             order = rng.permutation(len(y))[:EPOCH_ROWS]
-            for slab in np.array_split(order, max(len(order) // SLAB_ROWS, 1)):
+            for rows in np.array_split(order, max(len(order) * lesson.X.shape[1] // SLAB_NUMBERS, 1)):
                 if clock.out and not first:
                     break
-                rows = slab[:1_000] if clock.out else slab          # the least that can be called learned
                 weight = None if lesson.weight is None else lesson.weight[rows]
                 model.partial_fit(lesson.X[rows], y[rows], sample_weight=weight, **classes)
                 first, classes = False, {}

@@ -1,9 +1,8 @@
 """One decision tree, random forests (Breiman 2001) and extremely randomised trees (Geurts et al. 2006).
 
 Grown by scikit-learn, kept as flat arrays. One row walks all trees at once in NumPy; many rows walk
-tree by tree in scikit-learn's compiled code, rebuilt from the arrays. Both end in the same leaves:
-for one row and 200 trees the first takes a tenth of a millisecond and the second one millisecond;
-for 10,000 rows the second is ten times faster.
+tree by tree in scikit-learn's compiled code, rebuilt from the arrays. Both end in the same leaves.
+Measured with 84 trees of 3,000 nodes: one row 0.37 ms against 0.67 ms, 4,096 rows 500 ms against 124 ms.
 """
 
 from __future__ import annotations
@@ -243,9 +242,7 @@ class _Forest(SupervisedRecipe):
     encoding: ClassVar[Encoding] = "codes"
     bootstrap: ClassVar[bool]
     regression_share: ClassVar[float]
-
-    def model(self, lesson: Lesson, **settings: Any) -> Any:
-        raise NotImplementedError
+    families: ClassVar[tuple[type, type]]       # for numbers, for classes and labels
 
     def learn(self, lesson: Lesson, ctx: Context, /) -> Learner:
         clock = Clock.start(ctx)
@@ -262,8 +259,9 @@ class _Forest(SupervisedRecipe):
     def _new(self, lesson: Lesson, ctx: Context, rows: int) -> Any:
         n, regression = len(lesson.X), lesson.goal == "regression"
         leaves = int(MOST_BYTES / self.trees / _bytes_a_leaf(lesson))
-        return self.model(
-            lesson, warm_start=True, random_state=ctx.seed, n_jobs=ctx.threads,
+        family: Any = self.families[0 if regression else 1]
+        return family(
+            warm_start=True, random_state=ctx.seed, n_jobs=ctx.threads,
             min_samples_leaf=self.min_samples_leaf or (3 if regression else 1),
             max_features=self.max_features or (self.regression_share if regression else "sqrt"),
             max_leaf_nodes=max(leaves, 8) if leaves < rows else None,
@@ -292,9 +290,7 @@ class RandomForest(_Forest):
     order: ClassVar[float] = 45.0
     bootstrap: ClassVar[bool] = True
     regression_share: ClassVar[float] = 0.4
-
-    def model(self, lesson: Lesson, **settings: Any) -> Any:
-        return (RandomForestRegressor if lesson.goal == "regression" else RandomForestClassifier)(**settings)
+    families: ClassVar[tuple[type, type]] = (RandomForestRegressor, RandomForestClassifier)
 
 
 @dataclass(frozen=True)
@@ -305,6 +301,4 @@ class ExtraTrees(_Forest):
     order: ClassVar[float] = 40.0
     bootstrap: ClassVar[bool] = False
     regression_share: ClassVar[float] = 0.7
-
-    def model(self, lesson: Lesson, **settings: Any) -> Any:
-        return (ExtraTreesRegressor if lesson.goal == "regression" else ExtraTreesClassifier)(**settings)
+    families: ClassVar[tuple[type, type]] = (ExtraTreesRegressor, ExtraTreesClassifier)
