@@ -139,7 +139,8 @@ def one(name: str, budget: float, folder: Path) -> dict[str, object]:
         gap = compare(metric, ours, theirs)
         row[kind] = metric.fn(theirs)
         row[f"{kind} s"] = time.monotonic() - began
-        row[f"gain over {kind}"] = f"{gap.estimate} {'tied' if gap.tied else 'better' if gap.estimate.value > 0 else 'WORSE'}"
+        word = "tied" if gap.tied else "better" if gap.estimate.value > 0 else "WORSE"
+        row[f"gain over {kind}"] = f"{gap.estimate} {word}"
     return row
 
 
