@@ -7,6 +7,7 @@ entry points (`[project.entry-points."assay.recipes"]`). Listing a group imports
     assay.paradigms   name                    -> a Paradigm
     assay.recipes     paradigm.name           -> a Recipe class
     assay.loaders     name                    -> a function folder -> Model
+    assay.learners    paradigm.kind           -> a class of fitted parts that a saved model of the paradigm may name
     assay.checks      stage.name              -> a check (see checks/__init__.py)
 """
 
@@ -26,6 +27,19 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "assay.loaders": {
         "blend": "assay.search.ensemble:load_blend",
         "supervised": "assay.paradigms.supervised.model:load",
+    },
+    "assay.learners": {
+        "supervised.constant": "assay.paradigms.supervised.recipes.baselines:Constant",
+        "supervised.binned": "assay.paradigms.supervised.recipes.baselines:Binned",
+        "supervised.linear": "assay.paradigms.supervised.recipes.linear:LinearLearner",
+        "supervised.svm": "assay.paradigms.supervised.recipes.svm:KernelLearner",
+        "supervised.neighbours": "assay.paradigms.supervised.recipes.neighbours:NeighboursLearner",
+        "supervised.naive_bayes": "assay.paradigms.supervised.recipes.bayes:BayesLearner",
+        "supervised.forest": "assay.paradigms.supervised.recipes.trees:ForestLearner",
+        "supervised.lightgbm": "assay.paradigms.supervised.recipes.lightgbm:LightGBMLearner",
+        "supervised.xgboost": "assay.paradigms.supervised.recipes.xgboost:XGBoostLearner",
+        "supervised.catboost": "assay.paradigms.supervised.recipes.catboost:CatBoostLearner",
+        "supervised.mlp": "assay.paradigms.supervised.recipes.mlp:MLPLearner",
     },
     "assay.recipes": {
         f"supervised.{name}": f"assay.paradigms.supervised.recipes.{module}:{attribute}"

@@ -55,7 +55,7 @@ class Learner(Protocol):
     save/load: files in `folder` in safe formats only: JSON, safetensors, or the booster's own text or binary format.
     `load` checks every shape and index it will use and raises TamperedError on nonsense."""
 
-    kind: ClassVar[str]                          # its name in LEARNERS, the loader's allow-list
+    kind: ClassVar[str]                          # registered in assay.learners as supervised.<kind>
 
     def scores(self, X: Array, /) -> Array: ...
 
@@ -63,22 +63,6 @@ class Learner(Protocol):
 
     @classmethod
     def load(cls, folder: Path, /) -> Self: ...
-
-
-LEARNERS: dict[str, str] = {
-    "constant": "assay.paradigms.supervised.recipes.baselines:Constant",
-    "binned": "assay.paradigms.supervised.recipes.baselines:Binned",
-    "linear": "assay.paradigms.supervised.recipes.linear:LinearLearner",
-    "svm": "assay.paradigms.supervised.recipes.svm:KernelLearner",
-    "neighbours": "assay.paradigms.supervised.recipes.neighbours:NeighboursLearner",
-    "naive_bayes": "assay.paradigms.supervised.recipes.bayes:BayesLearner",
-    "forest": "assay.paradigms.supervised.recipes.trees:ForestLearner",
-    "lightgbm": "assay.paradigms.supervised.recipes.lightgbm:LightGBMLearner",
-    "xgboost": "assay.paradigms.supervised.recipes.xgboost:XGBoostLearner",
-    "catboost": "assay.paradigms.supervised.recipes.catboost:CatBoostLearner",
-    "mlp": "assay.paradigms.supervised.recipes.mlp:MLPLearner",
-}
-"""kind -> "module:class". The only classes a saved supervised model can name."""
 
 
 def softmax(raw_NK: Array) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
+from assay import registry
 from assay.contract import Array, Field, Signature, Table
 from assay.errors import TamperedError
 from assay.files import read_json, write_json
 from assay.paradigms.supervised.encode import Encoder
-from assay.paradigms.supervised.learner import LEARNERS, Learner
+from assay.paradigms.supervised.learner import Learner
 from assay.paradigms.supervised.target import Coder, coder_from
 
 CELLS = 20_000_000                              # of the encoded array held at once
@@ -59,14 +59,14 @@ def load(folder: Path) -> SupervisedModel:
     """A model that was saved. Raises TamperedError where its files are not what a model is made of."""
     try:
         said = read_json(folder / "model.json")
-        known = said["format"] == 1 and said["learner"] in LEARNERS
+        kind = f"supervised.{said['learner']}"
+        known = said["format"] == 1 and kind in registry.names("assay.learners")
     except (OSError, ValueError, KeyError, TypeError) as wrong:
         raise TamperedError(f"{folder / 'model.json'} cannot be read: {wrong!r}") from None
     if not known:
         raise TamperedError(f"{folder / 'model.json'} names format {said['format']!r} and learner {said['learner']!r}, "
                             "which this version of assay does not read")
-    module, _, name = LEARNERS[said["learner"]].partition(":")
-    learner: Learner = getattr(importlib.import_module(module), name).load(folder / "learner")
+    learner: Learner = registry.load("assay.learners", kind).load(folder / "learner")
     model = SupervisedModel(signature_from(said["signature"]), Encoder.load(folder / "encoder"), learner,
                             coder_from(said["coder"]))
     inputs = {f.name for f in model.signature.inputs}
