@@ -27,7 +27,7 @@ def train(
     data: pandas, polars or arrow frame, a path or glob, an environment's id, a problem.yaml, or a Problem.
     said: any field of Problem; `budget` takes spans such as "5m". Raises UserError for what cannot be used,
     GateError where a check is sure of a leak."""
-    return _train.train(problem(data, **said), store=_at(store), listen=listen)
+    return _train.train(problem(data, **said), store=None if store is None else Store.due(store), listen=listen)
 
 
 def resume(run: str | None = None, /, *, store: str | Path | None = None) -> Trained:
@@ -51,4 +51,4 @@ def compare(run: str, other: str, /, *, store: str | Path | None = None) -> list
 
 
 def _at(store: str | Path | None) -> Store | None:
-    return None if store is None else Store.at(Path(store))
+    return None if store is None else Store.at(store, create=False)

@@ -231,6 +231,13 @@ class Paradigm(Protocol):
 
 
 @runtime_checkable
+class NamesTasks(Protocol):
+    """A paradigm that tells several tasks apart. Without it, its own name is the one word for `--task`."""
+
+    def tasks(self) -> tuple[str, ...]: ...
+
+
+@runtime_checkable
 class Blends(Protocol):
     """A paradigm whose models' answers can be averaged. Without it the best single recipe is refitted."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
@@ -124,6 +124,9 @@ def _sentence(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return f"a problem has no setting {where!r}. {nearest(where, [*Problem.model_fields, 'budget'])}"
-    return f"{where}: got {error['input']!r}; {error['msg'].removeprefix('Value error, ')}"
+    said, got = error["msg"].removeprefix("Value error, "), repr(error["input"])
+    wanted = said.replace("Input should be", "wanted")
+    guess = nearest(str(error["input"]), get_args(Kind)) if error["loc"][0] == "types" else ""
+    return f"{where.removesuffix('_s')}: {wanted if got in said else f'got {got}; {wanted}'}. {guess}".rstrip()
 
 

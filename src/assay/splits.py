@@ -67,9 +67,10 @@ def group_plan(groups: Array, *, test: float, folds: int, seed: int, name: str) 
     rng = np.random.default_rng(seed)
     _, code, size = np.unique(groups, return_inverse=True, return_counts=True)
     if len(size) < folds + 2:
+        fewer = "fewer --folds, " if len(size) > 2 else ""
         raise ProblemError(
-            f"{name!r} has {len(size)} distinct values; a split by group into a test part and {max(folds, 2)} folds "
-            f"wants at least {max(folds, 2) + 1}. Drop --group or lower --folds."
+            f"--group names {name!r}, which has {len(size)} distinct value{'s' * (len(size) != 1)}; a test part and "
+            f"{folds} fold{'s' * (folds != 1)} want at least {folds + 2}. Say {fewer}another --group, or none."
         )
     order = rng.permutation(len(size))
     middle = np.empty(len(size))

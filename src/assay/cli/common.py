@@ -24,13 +24,13 @@ class Common:
     store: Annotated[Path | None, Parameter(help="the store's folder; ASSAY_STORE, or .assay upwards")] = None
     debug: Annotated[bool, Parameter(help="show the traceback of an error")] = False
 
-    def named_store(self, *, create: bool = False) -> Store | None:
-        """The store that was named; None leaves it to the stage to find one."""
+    def named_store(self, *, due: bool = False) -> Store | None:
+        """The store that was named, perhaps one that is to be made; None leaves it to the stage to find one."""
         if self.store is None:
             return None
         from assay.store import Store
 
-        return Store.at(self.store, create=create)
+        return Store.due(self.store) if due else Store.at(self.store, create=False)
 
     def found_store(self) -> Store:
         from assay.store import Store

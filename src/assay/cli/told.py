@@ -25,6 +25,7 @@ def story_lines(story: Story) -> Iterator[str]:
 
     yield f"{story.title}: {story.task}, judged by {figures.said(story.metric)}: {story.why_metric.rstrip('.')}."
     yield f"{story.plan['train']:,} cases to learn from, {story.plan['test']:,} locked away; {story.plan['why']}."
+    yield from (f"note: {note}" for note in story.facts.get("notes", ()))
     yield from finding_lines(story.court)
     yield ""
     yield from leaderboard_lines(story)
@@ -76,6 +77,7 @@ def story_value(story: Story, **more: object) -> dict[str, Any]:
     """What a script wants of a run, as one JSON object."""
     return {
         **{key: plain(getattr(story, key)) for key in _KEPT},
+        "notes": list(story.facts.get("notes", ())),
         "court": finding_values(story.court),
         "test": plain(story.test.metrics),
         "findings": finding_values(story.test.findings),

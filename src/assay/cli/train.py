@@ -115,7 +115,7 @@ def _trained(data: str | None, said: dict[str, Any], common: Common, quiet: bool
     from assay.problem import problem
 
     declared = problem(data, **said)
-    store = common.named_store(create=True)
+    store = common.named_store(due=True)
     with listening(_budget(declared), quiet=quiet or common.json) as listen:
         from assay.stages.train import train as run
 

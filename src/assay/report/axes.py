@@ -110,7 +110,7 @@ def spanning(values: Sequence[float], asked: Range | None, *, log: bool, zero: b
     if log:
         return low / 1.1, high * 1.1
     air = (high - low) * 0.04 or abs(high) * 0.1 or 1.0
-    return (low if zero and low == 0 else low - air, high if zero and high == 0 else high + air)
+    return (low if zero and low == 0 else low - air, high if zero and low < high == 0 else high + air)
 
 
 def cut(text: str, room: float) -> str:

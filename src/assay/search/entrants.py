@@ -71,7 +71,8 @@ def entrants(
     all_ = [Entrant(**d) for d in described]
     for entrant in all_:
         if entrant.name in asked and entrant.refuses:
-            raise ProblemError(f"recipe {entrant.name!r} was asked for, but {entrant.refuses.rstrip('.')}.")
+            raise ProblemError(f"recipe {entrant.name!r} was asked for, but {entrant.refuses.rstrip('.')}. "
+                               "Name another, or leave out --recipes for all that fit.")
     able = [e for e in all_ if not e.refuses and (not asked or e.name in asked or e.baseline)]
     if not able:
         names = ", ".join(e.name for e in all_) or "none"

@@ -207,8 +207,11 @@ def _recipe_of(weights: Mapping[str, float]) -> str:
 
 
 def _nobody(race: Race) -> str:
-    notes = [f"{r.entrant.name}: {r.note}" for r in race.runners if r.note]
-    return "not one recipe finished within the time. " + ("; ".join(notes[:4]) or "Give it more: --budget 5m.")
+    notes = [f"{r.entrant.name}: {r.note.rstrip('.')}" for r in race.runners if r.note]
+    why = f" {'; '.join(notes[:4])}." if notes else ""
+    late = any(r.state == "cut" for r in race.runners)
+    mend = "Give it more time, such as --budget 5m." if late or not notes else "Try others with --recipes."
+    return f"not one recipe finished{' within the time' * late}.{why} {mend}"
 
 
 def _signed(metric: Metric, value: float) -> float:

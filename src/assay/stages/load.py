@@ -32,7 +32,7 @@ class Loaded:
         data: pandas, polars or arrow frame, dict of lists, list of dicts, or a path. A frame comes back in the
         kind it was given in, a path as polars. Raises SchemaError where the columns do not fit."""
         batch = as_batch(data)
-        what = f"predict with {self.name!r}"
+        what = str(data) if isinstance(data, str | Path) else f"the batch for {self.name!r}"
         fitting = conform(batch, self.signature, what=what, extra="drop" if ignore_extra else "refuse")
         return like(self.model.predict(fitting), data)
 

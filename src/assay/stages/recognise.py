@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from assay import registry
-from assay.contract import Paradigm
+from assay.contract import NamesTasks, Paradigm
 from assay.errors import ProblemError, nearest
 from assay.problem import Problem
 
@@ -18,7 +20,12 @@ def recognise(problem: Problem) -> tuple[str, Paradigm]:
     if claims[name] > 0:
         return name, registry.load("assay.paradigms", name)
     if problem.task is not None:
-        raise ProblemError(f"no paradigm knows the task {problem.task!r} for {problem.data!r}. "
-                           f"{nearest(problem.task, known)}")
+        raise ProblemError(f"there is no task {problem.task!r}. {nearest(problem.task, _words(known))}")
     raise ProblemError(f"cannot tell what kind of problem {problem.data!r} is. Name the column to predict (--target), "
                        f"or the kind of task (--task), one of: {', '.join(known)}.")
+
+
+def _words(known: Sequence[str]) -> list[str]:
+    """What --task can say: the tasks that the paradigms name, and the paradigms' own names."""
+    loaded = [registry.load("assay.paradigms", name) for name in known]
+    return list(dict.fromkeys([*(task for p in loaded if isinstance(p, NamesTasks) for task in p.tasks()), *known]))

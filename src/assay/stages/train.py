@@ -181,9 +181,11 @@ class _Life:
         findings = checks.run_data(self.task, lambda _: None)
         for finding in findings:
             self.emit("finding", check=finding.check, level=finding.level, sentence=finding.sentence)
-        sure = [f.sentence for f in findings if f.level == "fail"]
+        sure = [f for f in findings if f.level == "fail"]
         if sure and not self.problem.allow_leaks:
-            raise GateError(f"{' '.join(sure)} Drop the column (--drop), or go on knowingly with --allow-leaks.")
+            columns = ",".join(f.numbers["column"] for f in sure if "column" in f.numbers)
+            drop = f"Leave out what gives it away with --drop {columns!r}, or go" if columns else "Go"
+            raise GateError(f"{' '.join(f.sentence for f in sure)} {drop} on knowingly with --allow-leaks.")
         return findings
 
     def hold_race(self, workers: Workers) -> Race:

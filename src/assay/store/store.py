@@ -43,6 +43,18 @@ class Store:
         return cls(folder)
 
     @classmethod
+    def due(cls, path: str | os.PathLike[str]) -> Store:
+        """The store in this very folder, made when its first run begins; nothing is written before.
+
+        Raises StoreError where something else is there."""
+        folder = Path(path).expanduser().absolute()
+        with disk.telling(folder):
+            _refuse_foreign(folder)
+            if (folder / MARK).exists():
+                _check_mark(folder)
+        return cls(folder)
+
+    @classmethod
     def find(cls, start: str | os.PathLike[str] | None = None, *, create: bool = False) -> Store:
         """The store that ASSAY_STORE names, else the nearest `.assay` from `start` (here) upwards, as git finds .git.
 
@@ -60,6 +72,7 @@ class Store:
 
     def new_run(self, name: str, declared: Mapping[str, Any]) -> Run:
         """Begin a run, claimed by this process. Raises UserError where the name cannot name a folder."""
+        Store.at(self.folder)
         return begin(self._runs, name, declared)
 
     def run(self, ref: str) -> Run:

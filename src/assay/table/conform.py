@@ -55,8 +55,10 @@ def _refuse_unknown(columns: dict[str, pl.Series], signature: Signature, what: s
     known = {field.name for field in signature.inputs} | set(signature.ignored)
     unknown = [name for name in columns if name not in known]
     if unknown:
-        raise SchemaError(f"{what} has {_listed(unknown)}, which the model was not trained on. "
-                          f"{nearest(unknown[0], known)} Drop what the model does not know.")
+        guess = nearest(unknown[0], known)
+        guess = f"{guess} " if guess.startswith("Did") else ""
+        raise SchemaError(f"{what} has {_listed(unknown)}, which the model was not trained on. {guess}"
+                          f"Drop {'it' if len(unknown) == 1 else 'them'}, or say --ignore-extra.")
 
 
 def _listed(names: list[str]) -> str:

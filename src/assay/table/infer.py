@@ -83,7 +83,10 @@ def typed_table(table: Table, types: Mapping[str, Kind], source: str, notes: tup
         if name not in table.columns:
             raise DataError(f"{source} has no column {name!r}, whose type was given. {nearest(name, table.columns)}")
     with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
-        normal = list(pool.map(lambda column: normalised(column, types.get(column.name)), table.get_columns()))
+        try:
+            normal = list(pool.map(lambda column: normalised(column, types.get(column.name)), table.get_columns()))
+        except DataError as wrong:
+            raise DataError(f"{source}: {wrong}") from None
         pairs = list(pool.map(lambda found: _column(found, types.get(found.values.name)), normal))
     said = [note for found in normal for note in found.notes]
     values, columns = zip(*pairs, strict=True)

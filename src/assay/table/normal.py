@@ -39,7 +39,7 @@ def normalised(column: pl.Series, wanted: Kind | None) -> Normal:
         plural = {"List": "lists", "Array": "lists", "Struct": "records", "Binary": "bytes"}
         what = plural.get(str(dtype.base_type()), "objects")
         raise DataError(f"column {column.name!r} holds {what}, wanted one plain value in each row. "
-                        "Spread it into columns of its own, or drop it.")
+                        "Spread it into columns of its own, or take it out.")
     if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null):
         return _from_text(column.cast(pl.String), wanted, categories=dtype in (pl.Categorical, pl.Enum))
     if wanted in ("categorical", "text", "id"):

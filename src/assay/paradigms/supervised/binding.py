@@ -145,7 +145,8 @@ def _named(problem: Problem, columns: Sequence[str]) -> list[str]:
     said += [("group", problem.group), ("time", problem.time)]
     for what, column in said:
         if column is not None and column not in columns:
-            raise ProblemError(f"--{what} names {column!r}, which is not a column. {nearest(column, columns)}")
+            raise ProblemError(f"--{what} names {column!r}, which is not a column of {_called(problem.data)}. "
+                               f"{nearest(column, columns)}")
     for column in problem.target:
         if column in (problem.group, problem.time) or column in problem.drop:
             raise ProblemError(f"{column!r} is named as the target and as something else; a column has one role.")

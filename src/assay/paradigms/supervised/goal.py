@@ -77,7 +77,8 @@ def _present(answers: Table) -> tuple[Array, tuple[str, ...]]:
     if not len(kept):
         raise ProblemError(f"the target {names} is missing in all {len(answers)} rows. Name another --target.")
     if len(kept) < FEWEST_ROWS:
-        raise ProblemError(f"{len(kept)} rows have a target ({names}); wanted at least {FEWEST_ROWS}.")
+        have = "1 row has" if len(kept) == 1 else f"{len(kept)} rows have"
+        raise ProblemError(f"{have} a target ({names}); wanted at least {FEWEST_ROWS}.")
     missing = len(answers) - len(kept)
     share = f"{missing:,} of {len(answers):,} rows ({missing / len(answers):.1%}) have no target and are left out"
     return kept, (share,) if missing else ()

@@ -237,6 +237,11 @@ class Supervised:
 
         return claims(problem)
 
+    def tasks(self) -> tuple[str, ...]:
+        from assay.paradigms.supervised.goal import GOALS
+
+        return tuple(GOALS)
+
     def bind(self, problem: Problem, progress: Callable[[str], None], /) -> SupervisedTask:
         from assay.paradigms.supervised.binding import bind
 
