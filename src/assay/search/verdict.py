@@ -12,6 +12,7 @@ import numpy as np
 
 from assay.contract import Blends, Estimate, Metric, Model, Paradigm, Table
 from assay.errors import AssayError
+from assay.report import figures
 from assay.search.ensemble import Blend, Mixture, mix
 from assay.search.race import REFIT, Race, Runner
 from assay.stats.intervals import estimate
@@ -94,7 +95,7 @@ def _choose(
     if mixture is not None and not mixture.gain.tied and mixture.gain.estimate.value > 0:
         gain = mixture.gain.estimate
         why = (f"The weighted mean of {len(mixture.weights)} recipes beats the best of them, {best}, by "
-               f"{gain.value:.3g} [{gain.low:.3g}, {gain.high:.3g}] on cases that did not choose the weights.")
+               f"{figures.value(gain)} ({figures.interval(gain)}) on cases that did not choose the weights.")
         return "ensemble", dict(mixture.weights), why
     cheaper = _cheapest_equal(order, gaps)
     if cheaper is not None:

@@ -11,6 +11,7 @@ import polars as pl
 
 from assay import checks
 from assay.contract import Chart, Finding, Metric, Model, Report, Series, Split, Table, Task
+from assay.report import figures
 from assay.report.story import Comparison
 from assay.search.race import Race
 from assay.stats.intervals import estimate
@@ -71,7 +72,7 @@ def put_side_by_side(
 
 def _verdict(winner: str, other: str, metric: Metric, difference: Difference) -> str:
     value = difference.estimate
-    span = f"{value.value:+.4g} [{value.low:+.4g}, {value.high:+.4g}] {metric.name} in its favour"
+    span = f"{figures.signed(value)} {metric.name}, {figures.interval(value)}"
     if difference.tied:
         return f"{winner} and {other} are not told apart on {value.n:,} test cases ({span})."
     return f"{winner} is {'better' if value.value > 0 else 'worse'} than {other} on {value.n:,} test cases ({span})."
@@ -90,8 +91,8 @@ def learning_curve(race: Race) -> Finding:
     gain = compare(metric, points[1.0], points[before], seed=race.task.seed)
     more = gain.estimate.value > 0 and not gain.tied
     sentence = (
-        f"From {before:.0%} of the training cases to all of them {name} gained {gain.estimate.value:.3g} "
-        f"[{gain.estimate.low:.3g}, {gain.estimate.high:.3g}] {metric.name}: "
+        f"From {before:.0%} of the training cases to all of them {name} gained "
+        f"{figures.value(gain.estimate)} ({figures.interval(gain.estimate)}) {metric.name}: "
         + ("more data would probably help." if more else "no gain that stands out from noise.")
     )
     series = Series(name, cases, tuple(e.value for e in estimates),
