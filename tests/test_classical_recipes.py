@@ -118,7 +118,7 @@ def prior_loss(goal, learned, judged):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_each_name_is_registered_as_its_class_and_its_learner_is_allowed(name):
+def test_each_name_is_registered_as_its_class_and_so_is_its_learner(name):
     assert registry.load("assay.recipes", f"supervised.{name}") is type(RECIPES[name])
     goal = sorted(RECIPES[name].goals)[0]
     learner = fitted(name, goal)

@@ -13,9 +13,10 @@ from sklearn.naive_bayes import GaussianNB
 from assay.contract import Array, Context
 from assay.paradigms.supervised.learner import Goal, Learner, Lesson, softmax
 from assay.paradigms.supervised.recipe import SupervisedRecipe
-from assay.paradigms.supervised.recipes.fitted import load_fitted, require, require_shapes, save_fitted
+from assay.paradigms.supervised.recipes.fitted import in_chunks, load_fitted, require, require_shapes, save_fitted
 from assay.paradigms.supervised.recipes.inner import Clock, climb, inner_folds, loss, part, rows_for, sample
 
+CHUNK_ROWS = 8_192
 TEMPERS = (1.0, 0.6, 0.35, 0.2, 0.1, 0.05, 0.02)
 
 
@@ -35,6 +36,9 @@ class BayesLearner:
     kind: ClassVar[str] = "naive_bayes"
 
     def scores(self, X: Array, /) -> Array:
+        return in_chunks(self._scores, X, CHUNK_ROWS)
+
+    def _scores(self, X: Array) -> Array:
         if not self.multilabel:
             return self._question(X, 0)
         return np.column_stack([self._question(X, q)[:, 1] for q in range(len(self.mean))])

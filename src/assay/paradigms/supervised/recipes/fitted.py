@@ -5,7 +5,7 @@ A fitted learner is `learner.json`, its plain facts, beside `learner.safetensors
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -40,6 +40,11 @@ def linked(raw_NC: Array, link: Link) -> Array:
     if link == "two":
         return two_columns(sigmoid(raw_NC[:, 0]))
     return softmax(raw_NC) if link == "softmax" else sigmoid(raw_NC)
+
+
+def in_chunks(answer: Callable[[Array], Array], X: Array, rows: int) -> Array:
+    """What `answer` says of X, asked so many rows at a time: memory stays bounded."""
+    return np.concatenate([answer(X[i : i + rows]) for i in range(0, max(len(X), 1), rows)])
 
 
 def save_fitted(folder: Path, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:

@@ -20,6 +20,7 @@ from assay.paradigms.supervised.recipe import SupervisedRecipe
 from assay.paradigms.supervised.recipes.fitted import (
     Link,
     counted,
+    in_chunks,
     link_of,
     linked,
     load_fitted,
@@ -31,6 +32,7 @@ from assay.paradigms.supervised.recipes.fitted import (
 from assay.paradigms.supervised.recipes.inner import Clock, inner_folds, loss, part
 
 SLAB_NUMBERS = 1_000_000                        # of X, learned from between two looks at the clock
+CHUNK_ROWS = 8_192                              # answered at a time
 EPOCH_ROWS = 100_000                            # at most so many between two looks at the held-out rows
 
 
@@ -46,10 +48,12 @@ class MLPLearner:
     kind: ClassVar[str] = "mlp"
 
     def scores(self, X: Array, /) -> Array:
-        hidden = np.asarray(X, dtype=np.float64)
+        return linked(in_chunks(self._forward, np.asarray(X, dtype=np.float64), CHUNK_ROWS), self.link)
+
+    def _forward(self, hidden: Array) -> Array:
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             hidden = np.maximum(hidden @ weight + bias, 0.0)
-        return linked(hidden @ self.weights[-1] + self.biases[-1], self.link)
+        return np.asarray(hidden @ self.weights[-1] + self.biases[-1])
 
     def save(self, folder: Path, /) -> None:
         arrays = {f"weight.{i}": w for i, w in enumerate(self.weights)}

@@ -24,7 +24,14 @@ from sklearn.svm import SVC, SVR, LinearSVC, LinearSVR
 from assay.contract import Array, Context
 from assay.paradigms.supervised.learner import Learner, Lesson, sigmoid, two_columns
 from assay.paradigms.supervised.recipe import SupervisedRecipe
-from assay.paradigms.supervised.recipes.fitted import load_fitted, one_of, require, require_shapes, save_fitted
+from assay.paradigms.supervised.recipes.fitted import (
+    in_chunks,
+    load_fitted,
+    one_of,
+    require,
+    require_shapes,
+    save_fitted,
+)
 from assay.paradigms.supervised.recipes.inner import Clock, climb, inner_folds, part, rows_for, sample
 from assay.paradigms.supervised.recipes.platt import classes_of, coupled, platt
 
@@ -58,8 +65,7 @@ class KernelLearner:
         """(N, P)."""
         if self.kernel == "linear":
             return np.asarray(X @ self.coef.T + self.intercept)
-        chunks = [self._kernel(X[i : i + CHUNK_ROWS]) @ self.coef.T for i in range(0, max(len(X), 1), CHUNK_ROWS)]
-        return np.asarray(np.concatenate(chunks) + self.intercept)
+        return in_chunks(lambda some: self._kernel(some) @ self.coef.T, X, CHUNK_ROWS) + self.intercept
 
     def _kernel(self, X: Array) -> Array:
         squares = (X**2).sum(axis=1)[:, None] + (self.vectors**2).sum(axis=1) - 2.0 * (X @ self.vectors.T)
