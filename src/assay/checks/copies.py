@@ -132,12 +132,14 @@ def _nearest(value_N: Array, truth: Truth) -> Array:
 
 def _codes(column: pl.Series, numeric: bool) -> Array:
     """Integer codes (N,): bins of a number with many values, else its values; missing is a code of its own."""
-    if numeric and column.n_unique() > BINS:
-        value = column.to_physical().cast(pl.Float64).fill_nan(None)
-        there = value.is_not_null().to_numpy()
-        code = np.zeros(len(column), dtype=np.int64)
-        code[there] = 1 + quantile_bins(value.drop_nulls().to_numpy(), BINS)
-        return code
+    if numeric:
+        value = column.to_physical().cast(pl.Float64).to_numpy()
+        distinct, code = np.unique(value, return_inverse=True)
+        if len(distinct) > BINS:
+            there = ~np.isnan(value)
+            code = np.zeros(len(column), dtype=np.int64)
+            code[there] = 1 + quantile_bins(value[there], BINS)
+        return np.asarray(code)
     text = column.cast(pl.String, strict=False).fill_null("\0")
     return text.rank("dense").to_numpy().astype(np.int64) - 1
 

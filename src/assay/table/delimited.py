@@ -21,6 +21,7 @@ from assay.table.dialect import SAMPLE_BYTES, Dialect, codec, eight_bit, find_di
 
 SAMPLE_ROWS = 5_000
 _NULLS = [word for word in cells.MISSING if word not in ("?", "-", ".")]     # these mean something in some columns
+_CODE = re.compile(cells.CODE)
 _COMMA_NUMBER = r"^[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?$"
 
 
@@ -118,8 +119,8 @@ def _plain_numbers(sample: Table, types: Mapping[str, Kind]) -> dict[str, type[p
 
 def _looks_like_code(column: pl.Series) -> bool:
     """Leading zeros, or whole numbers all of one width of three or more, where a leading zero may still come."""
-    said = column.drop_nulls().head(1000).to_list()
-    if any(re.match(cells.CODE, value) for value in said):
+    said = [value for value in column.to_list() if value is not None][:1000]
+    if any(map(_CODE.match, said)):
         return True
     return len(said) > 1 and len(said[0]) >= 3 and len(set(map(len, said))) == 1 and all(map(str.isdigit, said))
 

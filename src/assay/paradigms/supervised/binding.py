@@ -202,8 +202,8 @@ def _field(column: Any, train: Table) -> Field:
         count = values.drop_nulls().cast(pl.String).alias("level").value_counts(name="n")
         levels = tuple(count.sort(["n", "level"], descending=[True, False])["level"].head(100).to_list())
     elif column.kind == "numeric":
-        known = values.cast(pl.Float64).drop_nulls()
-        known = known.filter(known.is_finite())
+        known = values.cast(pl.Float64).to_numpy()
+        known = known[np.isfinite(known)]
         low, high = (float(known.min()), float(known.max())) if len(known) else (None, None)
     example = _plain(column.example)
     return Field(column.name, column.kind, column.dtype, levels=levels, low=low, high=high, example=example)
