@@ -127,8 +127,9 @@ def _recorded(run: Run, listen: Listen | None) -> Iterator[None]:
 
 
 def _finish_quietly(run: Run, error: BaseException) -> None:
+    """A run that the disk stopped can go on once the disk is mended, like one that was killed."""
     with suppress(StoreError, OSError):                # the disk is full: the first error is the one to tell
-        run.finish("failed", {"error": str(error)})
+        run.finish("interrupted" if isinstance(error, StoreError) else "failed", {"error": str(error)})
 
 
 @dataclass
