@@ -213,6 +213,17 @@ def test_two_classes_of_a_larger_task_and_a_class_of_one_row_are_learned(name):
 
 
 @pytest.mark.parametrize("name", RECIPES)
+def test_rows_that_weigh_more_draw_the_answers_to_them(name):
+    goal = "regression" if RECIPES[name].goals == {"regression"} else "binary"
+    lesson, judged = (seen_by(RECIPES[name], each) for each in lessons(goal))
+    weight = np.where(lesson.y > lesson.y.mean(), 4.0, 0.25)
+    heavy = RECIPES[name].learn(replace(lesson, weight=weight / weight.mean()), Context(seed=1)).scores(judged.X)
+    plain = fitted(name, goal).scores(judged.X)
+    column = slice(None) if goal == "regression" else (slice(None), 1)
+    assert heavy[column].mean() > plain[column].mean() + 0.01
+
+
+@pytest.mark.parametrize("name", RECIPES)
 def test_six_rows_are_enough_to_learn_something(name):
     recipe = RECIPES[name]
     goal = "regression" if recipe.goals == {"regression"} else "binary"

@@ -29,10 +29,11 @@ from assay.paradigms.supervised.recipes.fitted import (
     require_shapes,
     save_fitted,
 )
-from assay.paradigms.supervised.recipes.inner import Clock, inner_folds, loss, part
+from assay.paradigms.supervised.recipes.inner import Clock, inner_folds, loss, part, sample
 
 SLAB_NUMBERS = 1_000_000                        # of X, learned from between two looks at the clock
 CHUNK_ROWS = 8_192                              # answered at a time
+HELD_ROWS = 10_000                              # judge an epoch, at most
 EPOCH_ROWS = 100_000                            # at most so many between two looks at the held-out rows
 
 
@@ -137,12 +138,16 @@ class MLP(SupervisedRecipe):
 
 
 def _with_held_out(lesson: Lesson, seed: int) -> Lesson:
-    """The lesson with rows for early stopping; some of its own where it brings none."""
-    folds = inner_folds(lesson, seed) if lesson.X_val is None else []
-    if not folds:
-        return lesson
-    fit, held = (part(lesson, rows) for rows in folds[0])
-    return replace(fit, X_val=held.X, y_val=held.y, weight_val=held.weight)
+    """The lesson with at most HELD_ROWS rows for early stopping; some of its own where it brings none."""
+    if lesson.X_val is not None and lesson.y_val is not None:
+        fit, held = lesson, replace(lesson, X=lesson.X_val, y=lesson.y_val, weight=lesson.weight_val)
+    else:
+        folds = inner_folds(lesson, seed)
+        if not folds:
+            return lesson
+        fit, held = (part(lesson, rows) for rows in folds[0])
+    some = sample(held, HELD_ROWS, seed)
+    return replace(fit, X_val=some.X, y_val=some.y, weight_val=some.weight)
 
 
 def _held_loss(learner: MLPLearner, lesson: Lesson) -> float:

@@ -79,7 +79,7 @@ class NeighboursLearner:
         """(N, m) of bool: true for at least every neighbour. Works on lower bounds of the squared distances."""
         doubt = 1e-7 * (4 + 2 * math.sqrt(X.shape[1]))                      # relative, of a float32 product
         own = (X.astype(np.float64) ** 2).sum(axis=1)
-        least = X @ (-2 * self.points.T)
+        least = (-2 * X) @ self.points.T
         least += ((1 - doubt) * own).astype(np.float32)[:, None]
         least += ((1 - doubt) * self._squares).astype(np.float32)
         kth = np.maximum(np.partition(least, self.k - 1, axis=1)[:, self.k - 1].astype(np.float64), 0.0)

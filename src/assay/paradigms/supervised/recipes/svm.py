@@ -248,7 +248,7 @@ class LinearSVM(SupervisedRecipe):
     def learn(self, lesson: Lesson, ctx: Context, /) -> Learner:
         strategy = _affordable(self.strategy, lesson, ctx)
         many = 1 if lesson.goal == "regression" or lesson.k == 2 else lesson.k
-        a_row = 4e-7 * lesson.X.shape[1] * many             # seconds, all fits together, on the high side
+        a_row = 1e-6 * lesson.X.shape[1] * many             # seconds, all fits together, on the high side
         some = sample(lesson, min(rows_for(ctx.budget_s, a_row), 200_000), ctx.seed)
         return _learned(some, ctx, "linear", 1.0, self.C, strategy, (0.01, 0.1, 1.0))
 
@@ -269,9 +269,11 @@ class RBFSVM(SupervisedRecipe):
 
     def learn(self, lesson: Lesson, ctx: Context, /) -> Learner:
         strategy, d = _affordable(self.strategy, lesson, ctx), lesson.X.shape[1]
-        fits = 1 if lesson.goal == "regression" or lesson.k == 2 else 2     # on all rows: what all pairs cost
+        fits = 1 if lesson.k == 2 else 2                    # on all rows: what all pairs cost
         if lesson.goal == "multilabel" or (fits == 2 and strategy == "ovr"):
             fits = lesson.k
+        if lesson.goal == "regression":
+            fits = 3                                        # two multipliers a row
         a_square = 6e-9 * (d + 20) * fits                   # seconds a squared row, inner folds included
         rows = max(math.sqrt(ctx.budget_s / a_square), 200.0)
         some = sample(lesson, min(rows, 10_000.0, max(MOST_NUMBERS / d, 200.0)), ctx.seed)
