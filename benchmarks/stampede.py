@@ -54,7 +54,8 @@ def main() -> int:
             began = time.monotonic()
             wrong = one_round(table, Path(place) / f"store-{number}", said.at_once)
             failures += len(wrong)
-            print(f"round {number + 1}: {'; '.join(wrong) or 'all well'} in {time.monotonic() - began:.0f} s", flush=True)
+            took = time.monotonic() - began
+            print(f"round {number + 1}: {'; '.join(wrong) or 'all well'} in {took:.0f} s", flush=True)
     print(f"{said.rounds} rounds of {said.at_once}: {failures} failures")
     return 1 if failures else 0
 
