@@ -150,7 +150,16 @@ def _tried(text: pl.Series) -> Normal:
         return Normal(text)
     sample = text.drop_nulls().gather_every(max(1, said // 1000))
     return (_tried_numbers(text, sample, said) or _tried_booleans(text, sample) or _tried_moments(text, sample, said)
-            or Normal(text))
+            or Normal(text, _mixture(text.name, sample)))
+
+
+def _mixture(name: str, sample: pl.Series) -> tuple[str, ...]:
+    """The note on a column of words that is numbers for the most part."""
+    read = cells.numbers(sample)
+    words = sample.filter(read.is_null())
+    if not 0 < len(words) < 0.5 * len(sample):
+        return ()
+    return (f"column {name!r} mixes numbers with words such as {preview(words[0])}; all were read as words",)
 
 
 def _tried_numbers(text: pl.Series, sample: pl.Series, said: int) -> Normal | None:
