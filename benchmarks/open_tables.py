@@ -27,7 +27,7 @@ from assay.contract import TEST, TRAIN
 from assay.paradigms.supervised.task import PARADIGM
 from assay.report.story import story_from_json
 from assay.stats.intervals import estimate
-from assay.stats.paired import compare
+from assay.stats.paired import compare, holm
 
 
 def rd(package: str, item: str) -> pd.DataFrame:
@@ -42,6 +42,8 @@ def flights() -> pd.DataFrame:
              "distance", "hour", "minute"]
     return table[known].assign(late=late)
 
+
+PEERS = ("LightGBM", "HistGradientBoosting")
 
 TABLES: dict[str, tuple[str, Callable[[], pd.DataFrame]]] = {
     "churn": ("churn", lambda: rd("modeldata", "wa_churn")),
@@ -132,15 +134,15 @@ def one(name: str, budget: float, folder: Path) -> dict[str, object]:
         "table": name, "task": task.name, "rows": len(task.plan.roles), "metric": metric.name, "wall": wall,
         "chosen": story.chosen, "assay": str(estimate(metric, ours)),
     }
-    for kind in ("LightGBM", "HistGradientBoosting"):
+    for kind in PEERS:
         began = time.monotonic()
         peer = Peer(kind, task).fit(task.inputs(train), train["target"].to_numpy())
         theirs = task.attempt(peer, test)
         gap = compare(metric, ours, theirs)
         row[kind] = metric.fn(theirs)
         row[f"{kind} s"] = time.monotonic() - began
-        word = "tied" if gap.tied else "better" if gap.estimate.value > 0 else "WORSE"
-        row[f"gain over {kind}"] = f"{gap.estimate} {word}"
+        row[f"gain over {kind}"], row[f"p {kind}"] = str(gap.estimate), gap.p
+        row[f"ahead of {kind}"] = gap.estimate.value > 0
     return row
 
 
@@ -161,13 +163,25 @@ def main() -> None:
         with said.keep.open("a") as f:
             f.write(json.dumps(row) + "\n")
         print(json.dumps(row), flush=True)
-    print(pd.DataFrame(kept).to_markdown(index=False) if _has_tabulate() else pd.DataFrame(kept).to_string())
+    tell(kept)
 
 
-def _has_tabulate() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("tabulate") is not None
+def tell(rows: list[dict[str, object]]) -> None:
+    """One Markdown line a table; the verdicts hold together over all comparisons made (Holm)."""
+    made = [(row, kind) for row in rows if "failed" not in row for kind in PEERS]
+    adjusted = dict(zip([(r["table"], k) for r, k in made], holm([r[f"p {k}"] for r, k in made]), strict=True))
+    print("| table | rows | metric | assay | " + " | ".join(f"{k} | gain, verdict" for k in PEERS) + " | wall |")
+    print("| --- " * (5 + 2 * len(PEERS)) + "|")
+    for row in rows:
+        if "failed" in row:
+            print(f"| {row['table']} | failed: {row['failed']} |")
+            continue
+        cells = [str(row["table"]), f"{row['rows']:,}", str(row["metric"]), f"{row['assay']} ({row['chosen']})"]
+        for kind in PEERS:
+            told = adjusted[row["table"], kind] < 0.05
+            verdict = "not told apart" if not told else "better" if row[f"ahead of {kind}"] else "WORSE"
+            cells += [f"{row[kind]:.4g}", f"{row[f'gain over {kind}']}: {verdict}"]
+        print("| " + " | ".join([*cells, f"{row['wall']:.1f} s"]) + " |")
 
 
 if __name__ == "__main__":
