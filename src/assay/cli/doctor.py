@@ -139,10 +139,12 @@ def _store(common: Common) -> Iterator[Seen]:
 
 def _models(store: Store, name: str) -> Iterator[Seen]:
     """The versions of a name that cannot be used."""
+    from assay.store.package import check_model
+
     for record in store.versions(name):
         ref = f"{name}:{record['version']}"
         try:
-            store.resolve(ref)
+            check_model(store.resolve(ref))
         except AssayError as wrong:
             yield Seen(ref, "broken", str(wrong), f"train it again: assay train DATA --name {name}")
 

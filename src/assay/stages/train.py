@@ -185,7 +185,7 @@ class _Life:
         sure = [f for f in findings if f.level == "fail"]
         if sure and not self.problem.allow_leaks:
             columns = ",".join(f.numbers["column"] for f in sure if "column" in f.numbers)
-            drop = f"Leave out what gives it away with --drop {columns!r}, or go" if columns else "Go"
+            drop = f"Say --drop {columns!r}, or go" if columns else "Go"
             raise GateError(f"{' '.join(f.sentence for f in sure)} {drop} on knowingly with --allow-leaks.")
         return findings
 

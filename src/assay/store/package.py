@@ -131,9 +131,14 @@ def load_model(folder: Path) -> Model:
 
     Raises StoreError where it is no such folder or its format is newer, TamperedError where any file was changed,
     added, removed or made a link, UserError where the package that can load it is missing."""
+    return _loaded(check_model(folder)["loader"], folder / PARTS)
+
+
+def check_model(folder: Path) -> dict[str, Any]:
+    """What assay.json says, every file compared with it. Raises as `load_model` does, and loads nothing."""
     said = manifest(folder)
     _check_files(folder, said["files"])
-    return _loaded(said["loader"], folder / PARTS)
+    return said
 
 
 def manifest(folder: Path) -> dict[str, Any]:

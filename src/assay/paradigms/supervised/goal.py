@@ -99,7 +99,8 @@ def _whole(values: pl.Series) -> bool:
 def _told_apart(values: pl.Series) -> tuple[Goal, str]:
     distinct, n = values.n_unique(), len(values)
     if distinct == 1:
-        raise ProblemError(f"the target {values.name!r} has one value only, {values[0]!r}. Wanted at least two.")
+        raise ProblemError(f"the target {values.name!r} has one value only, {values[0]!r}. "
+                           "Wanted at least two: name another --target.")
     if values.dtype.is_temporal():
         raise ProblemError(f"the target {values.name!r} is a date or time. Turn it into a number or classes first.")
     if distinct == 2:
@@ -122,7 +123,8 @@ def _overruled(values: pl.Series, goal: Goal, why: str, task: str | None) -> tup
     if said is None or said == goal:
         return goal, why if said is None else "the problem says so"
     if said == "regression" and not values.dtype.is_numeric():
-        raise ProblemError(f"regression wants numbers; the target {values.name!r} holds words such as {values[0]!r}.")
+        raise ProblemError(f"regression wants numbers; the target {values.name!r} holds words such as {values[0]!r}. "
+                           "Leave out --task, or name another --target.")
     if said == "binary":
         raise ProblemError(f"binary wants two classes; {values.name!r} has {distinct}. Say --task multiclass.")
     if said == "multiclass" and distinct == 2:
