@@ -126,6 +126,10 @@ class Metric:
 
         return sorted(n for n in self.needs if not there(n))
 
+    def goodness(self, value: float) -> float:
+        """The value, signed so that more is better; one that is undefined is worse than any other."""
+        return -math.inf if math.isnan(value) else value if self.higher_is_better else -value
+
 
 # --- cases ---------------------------------------------------------------------------------
 

@@ -89,23 +89,21 @@ def mix(
 def _greedy(outcomes: Mapping[str, Table], best: str, metric: Metric, blends: Blends) -> dict[str, float]:
     """Weights that sum to one; starts from `best`, adds what helps most, stops at the prefix that scored highest."""
     names = list(outcomes)
-    chosen, trail = [best], [_signed(metric, outcomes[best])]
+    def goodness(table: Table) -> float:
+        return metric.goodness(metric.fn(table))
+
+    chosen, trail = [best], [goodness(outcomes[best])]
     for _ in range(STEPS - 1):
-        scores = [_signed(metric, _mean(outcomes, [*chosen, name], blends)) for name in names]
-        top = int(np.nanargmax(scores)) if not np.isnan(scores).all() else names.index(best)
+        scores = [goodness(_mean(outcomes, [*chosen, name], blends)) for name in names]
+        top = int(np.argmax(scores))
         chosen.append(names[top])
         trail.append(scores[top])
         if len(trail) > 6 and max(trail[-5:]) <= max(trail[:-5]):
             break
-    kept = chosen[: int(np.nanargmax(trail)) + 1]
+    kept = chosen[: int(np.argmax(trail)) + 1]
     return {name: kept.count(name) / len(kept) for name in dict.fromkeys(kept)}
 
 
 def _mean(outcomes: Mapping[str, Table], chosen: Sequence[str], blends: Blends) -> Table:
     distinct = list(dict.fromkeys(chosen))
     return blends.blend([outcomes[n] for n in distinct], [chosen.count(n) / len(chosen) for n in distinct])
-
-
-def _signed(metric: Metric, outcomes: Table) -> float:
-    value = metric.fn(outcomes)
-    return value if metric.higher_is_better else -value

@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from assay.contract import Metric, Table, Task
+from assay.contract import TEST, Table, Task
 from assay.errors import StoreError
 from assay.files import read_json
 from assay.search.clock import Clock
@@ -30,7 +30,9 @@ from assay.stats.paired import compare
 FIRST_FOLD_SHARE = 0.45
 """Of the race's time, what the first fold may take when there are more folds to come."""
 
-FINALISTS = 6
+FINALISTS, SURE = 6, 3
+"""How many go on to the other folds at most, and how many of them whatever the paired test says."""
+
 CURVE_SHARES = (0.5, 0.25, 0.125)
 
 REFIT = 1.5
@@ -73,6 +75,7 @@ class Race:
         self._leader: Runner | None = None
         self._shares_started: set[float] = set()
         self._predict_s_per_case = 0.0
+        self._test_cases = len(task.plan.rows(TEST))
         self._from = time.monotonic()
         self._restore()
 
@@ -81,7 +84,7 @@ class Race:
     @property
     def left(self) -> float:
         """Seconds until the race must end, so that proof and report keep their share and the test part can be read."""
-        ahead = 3 * self._predict_s_per_case * len(self.task.plan.roles) * 0.2
+        ahead = 3 * self._predict_s_per_case * self._test_cases
         return self.clock.left - self.clock.tail_s - min(ahead, self.clock.budget_s / 4)
 
     @property
@@ -136,12 +139,13 @@ class Race:
         return self._first_left * max(0.34, min(1.0, self.workers.count / waiting))
 
     def _next_final(self) -> tuple[Runner, int, float, float] | None:
-        """The finalists' other folds; while first folds still run, the leader's, who is a finalist for sure."""
+        """The finalists' other folds; while the last first folds run, the leader's, who is a finalist for sure."""
         if self.folds == 1:
             return None
-        if any(0 in r.running for r in self.runners):
+        first_folds = sum(0 in r.running for r in self.runners)
+        if first_folds:
             scored = self._scored()
-            return self._open_fold(scored[0]) if scored else None
+            return self._open_fold(scored[0]) if scored and first_folds < SURE else None
         if self._finalists is None:
             self._finalists = self._choose_finalists()
         for runner in self._finalists:
@@ -161,15 +165,19 @@ class Race:
             if not runner.running and self._finalists is not None:
                 self._end(runner, "cut", f"its other folds would have taken {rounds * runner.fold_s:.0f} s")
             return None
-        return runner, waiting[0], 1.0, max(3.0, 3 * runner.fold_s)
+        timed = not math.isinf(self.left)               # without a budget no clock may decide what is learned
+        return runner, waiting[0], 1.0, max(3.0, 3 * runner.fold_s) if timed else math.inf
 
     def _next_share(self) -> tuple[Runner, int, float, float] | None:
-        """Smaller shares of the first fold for the leader: the learning curve, when all else has been tried."""
+        """Smaller shares of the first fold for the leader: the learning curve, when all else has been tried.
+
+        A refit comes before it: where the fold is the only one, the curve leaves the time for that."""
         if any(r.running for r in self.runners) or not self._scored():
             return None
         self.curve_of = self.curve_of or self._scored()[0]
+        wanted = self.curve_of.fold_s * (1 + REFIT if self.folds == 1 else 1)
         for share in CURVE_SHARES:
-            if share not in self._shares_started and self.curve_of.fold_s < self.left:
+            if share not in self._shares_started and wanted < self.left:
                 self._shares_started.add(share)
                 return self.curve_of, 0, share, self.left
         return None
@@ -240,14 +248,14 @@ class Race:
     def _scored(self) -> list[Runner]:
         """Runners besides the baselines that have finished the first fold, best first; ties keep the running order."""
         through = [r for r in self.runners if 0 in r.done and not r.entrant.baseline and r.state != "failed"]
-        return sorted(through, key=lambda r: -_signed(self.metric, r.done[0]["score"]))
+        return sorted(through, key=lambda r: -self.metric.goodness(r.done[0]["score"]))
 
     def _choose_finalists(self) -> list[Runner]:
-        """The three best of the first fold, and up to three more that are not told apart from the best there."""
+        """The best of the first fold, and up to as many more that are not told apart from the first there."""
         scored = self._scored()
         finalists: list[Runner] = []
         for runner in scored:
-            near = len(finalists) < 3 or (len(finalists) < FINALISTS and self._near(scored[0], runner))
+            near = len(finalists) < SURE or (len(finalists) < FINALISTS and self._near(scored[0], runner))
             if near:
                 finalists.append(runner)
             else:
@@ -292,7 +300,3 @@ class Race:
 
     def model_folder(self, runner: Runner, fold: int) -> Path:
         return self._place(runner.entrant, fold) / "model"
-
-
-def _signed(metric: Metric, value: float) -> float:
-    return value if metric.higher_is_better else -value

@@ -54,7 +54,7 @@ def decide(race: Race, paradigm: Paradigm) -> Verdict:
         raise AssayError(_nobody(race))
     scores = {r.entrant.name: race.held_out(r, scope) for r in through}
     metric, seed = race.metric, race.task.seed
-    order = sorted(through, key=lambda r: -_signed(metric, metric.fn(scores[r.entrant.name])))
+    order = sorted(through, key=lambda r: -metric.goodness(metric.fn(scores[r.entrant.name])))
     best = order[0]
     gaps = {r.entrant.name: compare(metric, scores[best.entrant.name], scores[r.entrant.name], seed=seed)
             for r in order[1:]}
@@ -108,9 +108,9 @@ def _choose(
 
 def _cheapest_equal(order: list[Runner], gaps: Mapping[str, Difference]) -> Runner | None:
     best = order[0]
-    worst_baseline = min((gaps[r.entrant.name].estimate.value for r in order[1:] if r.entrant.baseline), default=0.0)
+    gain = min((gaps[r.entrant.name].estimate.value for r in order[1:] if r.entrant.baseline), default=0.0)
     equal = [r for r in order[1:] if not r.entrant.baseline
-             and gaps[r.entrant.name].estimate.high <= EQUAL * worst_baseline]
+             and gaps[r.entrant.name].estimate.high <= EQUAL * gain]
     quick = [r for r in equal if _predict_s(r) < 0.5 * _predict_s(best)]
     return min(quick, key=_predict_s, default=None)
 
@@ -213,7 +213,3 @@ def _nobody(race: Race) -> str:
     late = any(r.state == "cut" for r in race.runners)
     mend = "Give it more time, such as --budget 5m." if late or not notes else "Try others with --recipes."
     return f"not one recipe finished{' within the time' * late}.{why} {mend}"
-
-
-def _signed(metric: Metric, value: float) -> float:
-    return value if metric.higher_is_better else -value
