@@ -116,9 +116,6 @@ class LightGBMLearner:
         self.goal, self.k, self.texts = goal, k, texts
         self._boosters = [lgb.Booster(model_str=text) for text in texts]
 
-    def __reduce__(self) -> Any:
-        return type(self), (self.goal, self.k, self.texts)
-
     def scores(self, X: Array, /) -> Array:
         answers = [np.asarray(b.predict(X, num_threads=1), dtype=np.float64) for b in self._boosters]
         if self.goal == "multilabel":

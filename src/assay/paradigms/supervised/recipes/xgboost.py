@@ -109,9 +109,6 @@ class XGBoostLearner:
         self.goal, self.k, self.types, self.raw = goal, k, types, raw
         self._booster = xgb.Booster({"nthread": 1}, model_file=bytearray(raw))
 
-    def __reduce__(self) -> Any:
-        return type(self), (self.goal, self.k, self.types, self.raw)
-
     def scores(self, X: Array, /) -> Array:
         batch = xgb.DMatrix(X, feature_types=list(self.types), enable_categorical=True, nthread=1)
         p = self._booster.predict(batch).astype(np.float64)
