@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -52,19 +53,24 @@ class _Process:
     def _listen(self, answers: queue.SimpleQueue[tuple[_Process, dict[str, Any] | None]]) -> None:
         out = self._process.stdout
         assert out is not None  # noqa: S101 - it was asked for as a pipe
-        for line in out:
-            answers.put((self, json.loads(line)))
+        with suppress(ValueError):                     # killed in the middle of a line, or closed meanwhile
+            for line in out:
+                answers.put((self, json.loads(line)))
         answers.put((self, None))
 
     def send(self, job: dict[str, Any], deadline: float) -> None:
         self.busy = _Busy(job, deadline)
         pipe = self._process.stdin
         assert pipe is not None  # noqa: S101 - it was asked for as a pipe
-        with suppress(BrokenPipeError):                # it died: the listener says so
+        with suppress(OSError):                        # it died: the listener says so
             pipe.write(json.dumps(job) + "\n")
             pipe.flush()
 
     def kill(self) -> None:
+        """It, and on POSIX whatever a library started in its session."""
+        if os.name == "posix":
+            with suppress(ProcessLookupError, PermissionError):     # macOS refuses where all of them are dead
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
@@ -117,6 +123,9 @@ class Workers:
                 continue
             if process not in self._all:
                 continue
+            if answer is None and process.busy is None and self.recipes is not None:
+                self._renew(process)                   # it died between jobs: nothing is lost
+                continue
             if answer is None:
                 return self._replace(process, {"state": "failed", "note": "its process died (see workers.log)"})
             busy, process.busy = process.busy, None
@@ -134,15 +143,18 @@ class Workers:
 
     def _replace(self, process: _Process, answer: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """A fresh process in the place of one that overran or died; the answer stands for its job."""
-        process.kill()
         job = process.busy.job if process.busy else {"id": "open"}
         if job["id"] == "open":
             raise AssayError(f"a worker process could not start or open the task; what it printed is in {self.log}")
+        self._renew(process)
+        return job, answer
+
+    def _renew(self, process: _Process) -> None:
+        process.kill()
         fresh = _Process(self._answers, self.log)
         self._all[self._all.index(process)] = fresh
         if self._opening is not None:
             fresh.send(self._opening, float("inf"))
-        return job, answer
 
     def close(self) -> None:
         for process in self._all:
