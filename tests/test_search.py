@@ -78,6 +78,24 @@ def test_two_equally_good_and_independent_recipes_make_a_better_mixture() -> Non
     assert made.outcomes["case_id"].to_list() == list(range(2_000))
 
 
+def test_few_cases_choose_the_weights_and_all_judge_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assay.search.ensemble.MOST_CASES", 400)
+    rng = np.random.default_rng(1)
+    truth = rng.normal(size=2_000)
+    tables = {name: outcomes(truth, rng.normal(size=2_000)) for name in ("a", "b")}
+    for folds in (np.arange(2_000) % 5, np.zeros(2_000, dtype=int)):
+        made = mix(tables, "a", folds, metric=lookup("regression", "rmse"), blends=Mean(), seed=0)
+        assert made is not None and not made.gain.tied
+        assert made.outcomes["case_id"].to_list() == list(range(2_000))
+
+
+def test_where_the_metric_is_undefined_nothing_is_mixed_and_nothing_breaks() -> None:
+    tables = {name: outcomes(np.full(40, np.nan), np.zeros(40)) for name in ("a", "b")}
+    rmse = lookup("regression", "rmse")
+    assert mix(tables, "b", np.arange(40) % 2, metric=rmse, blends=Mean(), seed=0) is None
+    assert rmse.goodness(float("nan")) < rmse.goodness(1e9) < rmse.goodness(1.0)
+
+
 def test_a_mixture_of_noise_is_not_told_from_the_best() -> None:
     """Twenty copies of one recipe with a little noise each: choosing among them must not look like a gain."""
     rng = np.random.default_rng(2)
@@ -98,6 +116,30 @@ def test_workers_that_overrun_are_killed_and_replaced(tmp_path: Path) -> None:
         job, answer = workers.wait(20)
         assert (job["id"], answer["state"]) == ("x", "cut")
         assert workers.idle == 1
+    finally:
+        workers.close()
+
+
+def test_a_worker_that_dies_between_jobs_is_replaced(tmp_path: Path) -> None:
+    from assay.problem import problem
+    from assay.registry import load
+    from assay.search.workers import Workers
+
+    table = pl.DataFrame({"x": np.arange(120.0), "y": ["no", "yes"] * 60})
+    load("assay.paradigms", "supervised").bind(problem(table, target="y"), lambda _: None).save(tmp_path / "task")
+    workers = Workers(1, tmp_path / "log")
+    try:
+        workers.open("supervised", tmp_path / "task")
+        workers.described()
+        workers._all[0]._process.kill()
+        assert workers.wait(1.0) is None
+        while not workers.idle:
+            workers.wait(0.2)
+        job = {"id": "prior", "recipe": "supervised.prior", "settings": {}, "fold": 0, "seed": 0, "budget_s": 20.0,
+               "folder": str(tmp_path / "job")}
+        workers.submit(job, time.monotonic() + 20)
+        found = workers.wait(20)
+        assert found is not None and found[1]["state"] == "done"
     finally:
         workers.close()
 

@@ -21,6 +21,9 @@ from assay.files import read_json, write_json
 from assay.stats.paired import Difference, compare
 from assay.store.package import load_parts, save_parts
 
+MOST_CASES = 20_000
+"""How many cases choose the weights: more would cost time and change little."""
+
 STEPS = 25
 """Greedy steps: published experience finds no gain beyond (AutoGluon-Tabular, arXiv 2003.06505)."""
 
@@ -58,7 +61,7 @@ def load_blend(folder: Path) -> Blend:
 
 @dataclass(frozen=True)
 class Mixture:
-    """Weights chosen on all out-of-fold cases. In `outcomes` each case is answered by weights it did not choose."""
+    """Weights chosen on out-of-fold cases. In `outcomes` each case is answered by weights it did not choose."""
 
     weights: Mapping[str, float]
     outcomes: Table
@@ -71,14 +74,22 @@ def mix(
     """The greedy mixture of several recipes' out-of-fold outcomes, or None where nothing but `best` was chosen.
 
     outcomes: recipe -> table of the same n cases in the same order. folds (n,): the fold of each case; with a
-    single fold the cases are halved at random. Cost: about STEPS x recipes x (folds + 1) evaluations of the metric."""
-    parts = folds if len(np.unique(folds)) > 1 else np.random.default_rng(seed).integers(0, 2, len(folds))
-    weights = _greedy(outcomes, best, metric, blends)
+    single fold they are halved at random, each unit kept whole. At most MOST_CASES of them choose; all are judged on.
+    Cost: about STEPS x recipes x (folds + 1) evaluations of the metric."""
+    rng = np.random.default_rng(seed)
+    choosing = np.zeros(len(folds), dtype=bool)
+    choosing[rng.permutation(len(folds))[:MOST_CASES]] = True
+    if len(np.unique(folds)) > 1:
+        parts = folds
+    else:
+        _, unit = np.unique(outcomes[best]["unit"].to_numpy(), return_inverse=True)
+        parts = rng.integers(0, 2, len(folds))[unit]
+    weights = _greedy({n: t.filter(choosing) for n, t in outcomes.items()}, best, metric, blends)
     if set(weights) == {best}:
         return None
     honest, order = [], []
     for part in np.unique(parts):
-        held, others = np.flatnonzero(parts == part), np.flatnonzero(parts != part)
+        held, others = np.flatnonzero(parts == part), np.flatnonzero((parts != part) & choosing)
         chosen = _greedy({n: t[others] for n, t in outcomes.items()}, best, metric, blends)
         honest.append(blends.blend([outcomes[n][held] for n in chosen], list(chosen.values())))
         order.append(held)

@@ -81,11 +81,9 @@ def _mixture(
     names = [r.entrant.name for r in race.runners if r.entrant.name in scores and not r.entrant.baseline]
     if not isinstance(paradigm, Blends) or len(names) < 2 or best.entrant.baseline or race.clock.left < 1:
         return None
-    sample = np.random.default_rng(race.task.seed).permutation(len(scores[names[0]]))[:20_000]
-    rows = np.sort(sample)
-    fold = np.repeat(scope, [len(race.held_out(best, [f])) for f in scope])[rows]
-    began = {n: scores[n][rows] for n in names}
-    return mix(began, best.entrant.name, fold, metric=race.metric, blends=paradigm, seed=race.task.seed)
+    fold = np.repeat(scope, [best.done[f]["cases"] for f in scope])
+    theirs = {n: scores[n] for n in names}
+    return mix(theirs, best.entrant.name, fold, metric=race.metric, blends=paradigm, seed=race.task.seed)
 
 
 def _choose(
@@ -139,13 +137,9 @@ def _lines(
 def _behind_mixture(
     lines: list[Line], mixture: Mixture, scores: Mapping[str, Table], metric: Metric, seed: int
 ) -> list[Line]:
-    """The other lines, once the mixture is best: each compared with it on the cases it was scored on."""
-    cases = mixture.outcomes.select("case_id")
-    gaps: dict[str, Difference] = {}
-    for line in lines:
-        if line.behind is not None or line.status == "best":
-            same = cases.join(scores[line.name], on="case_id", how="left", maintain_order="left")
-            gaps[line.name] = compare(metric, mixture.outcomes, same.select(scores[line.name].columns), seed=seed)
+    """The other lines, once the mixture is best: each that was scored on all folds, compared with it."""
+    gaps = {line.name: compare(metric, mixture.outcomes, scores[line.name], seed=seed)
+            for line in lines if line.name in scores}
     adjusted = dict(zip(gaps, holm([g.p for g in gaps.values()]), strict=True))
     return [
         line if line.name not in gaps else Line(
