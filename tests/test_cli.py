@@ -391,12 +391,12 @@ def test_the_live_display_says_stage_what_runs_the_best_and_the_time_left():
     progress.hear({**fold, "recipe": "ridge", "state": "started"})
     progress.hear({**fold, "recipe": "lasso", "state": "started"})
     progress.hear({**fold, "recipe": "lasso", "state": "done", "score": 0.5, "seconds": 1})
-    progress.hear({"kind": "best", "recipe": "lasso", "score": 0.5, "metric": "roc_auc"})
+    progress.hear({"kind": "best", "recipe": "lasso", "score": 0.5, "low": 0.4, "high": 0.6, "metric": "roc_auc"})
     shown = "\n".join(progress.lines())
     assert "1:00 left  race: recipes race" in shown or "0:59 left" in shown
     assert "ridge, fold 1 of 3" in shown
     assert "lasso, fold" not in shown
-    assert "best so far: lasso, ROC AUC 0.5; 1 folds done" in shown
+    assert "best so far: lasso, ROC AUC 0.5 [0.4, 0.6]; 1 folds done" in shown
     progress.hear({**fold, "recipe": "ridge", "state": "dropped", "note": "too far behind"})
     assert "ridge" not in "\n".join(progress.lines())
 
