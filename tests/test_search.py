@@ -13,7 +13,9 @@ from assay.errors import AssayError
 from assay.metrics import lookup
 from assay.search.clock import Clock
 from assay.search.ensemble import mix
-from assay.search.entrants import draw
+from assay.search.entrants import Entrant, draw
+from assay.search.race import Runner
+from assay.search.verdict import Line, Verdict
 
 
 def test_the_clock_counts_what_an_interrupted_run_had_spent() -> None:
@@ -105,6 +107,14 @@ def test_a_mixture_of_noise_is_not_told_from_the_best() -> None:
     best = min(tables, key=lambda n: rmse.fn(tables[n]))
     made = mix(tables, best, np.arange(300) % 5, metric=rmse, blends=Mean(), seed=0)
     assert made is None or made.gain.tied or made.gain.estimate.value < 0.01
+
+
+def test_the_best_is_a_rival_where_a_cheaper_one_was_chosen() -> None:
+    best, cheap, late = (Runner(Entrant(name, f"supervised.{name}")) for name in ("lightgbm", "logistic", "mlp"))
+    lines = tuple(Line(r, r.entrant.name, "", status, None, None)
+                  for r, status in ((best, "best"), (cheap, "tied"), (late, "cut")))
+    verdict = Verdict(lines, {"logistic": 1.0}, "logistic", "cheaper", "lightgbm", (0, 1))
+    assert verdict.ranked == [best, cheap]
 
 
 def test_workers_that_overrun_are_killed_and_replaced(tmp_path: Path) -> None:

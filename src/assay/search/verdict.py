@@ -45,6 +45,12 @@ class Verdict:
     runner_up: str | None
     scope: tuple[int, ...]                      # the folds that the leaderboard is scored on
 
+    @property
+    def ranked(self) -> list[Runner]:
+        """The recipes that were scored on all of `scope`, best first."""
+        scored = ("best", "tied", "behind", "baseline")
+        return [line.runner for line in self.lines if line.runner and line.status in scored]
+
 
 def decide(race: Race, paradigm: Paradigm) -> Verdict:
     """Score, compare, mix, choose. Raises AssayError where not one recipe finished a fold."""
@@ -161,12 +167,21 @@ def assemble(race: Race, verdict: Verdict, paradigm: Paradigm, paradigm_name: st
     weights: list[float] = []
     for runner in members:
         name = runner.entrant.name
-        places = [refits[name]] if name in refits else [race.model_folder(runner, f) for f in verdict.scope]
-        if not isinstance(paradigm, Blends):
-            places = places[:1]
+        places = [refits[name]] if name in refits else _fold_models(race, runner, verdict, paradigm)
         models += [load_model(place) for place in places]
         weights += [verdict.weights[name] / len(places)] * len(places)
     return models[0] if len(models) == 1 else Blend(tuple(models), tuple(weights), paradigm_name)
+
+
+def rival(race: Race, runner: Runner, verdict: Verdict, paradigm: Paradigm, paradigm_name: str) -> Model:
+    """What a recipe would have been, had it been chosen, but for a refit: else the winner's folds alone would win."""
+    models = tuple(load_model(place) for place in _fold_models(race, runner, verdict, paradigm))
+    return models[0] if len(models) == 1 else Blend(models, (1 / len(models),) * len(models), paradigm_name)
+
+
+def _fold_models(race: Race, runner: Runner, verdict: Verdict, paradigm: Paradigm) -> list[Path]:
+    folds = verdict.scope if isinstance(paradigm, Blends) else verdict.scope[:1]
+    return [race.model_folder(runner, fold) for fold in folds]
 
 
 def _refit(race: Race, members: list[Runner], folder: Path) -> dict[str, Path]:

@@ -19,7 +19,7 @@ from assay.report.story import Comparison, Entry, Story, story_to_json
 from assay.search.clock import Clock
 from assay.search.entrants import entrants, known
 from assay.search.race import Race, Runner
-from assay.search.verdict import Verdict, assemble, decide
+from assay.search.verdict import Verdict, assemble, decide, rival
 from assay.search.workers import Workers, cores
 from assay.stages.explain import importance
 from assay.stages.load import Loaded
@@ -27,7 +27,7 @@ from assay.stages.prove import attempt_within, learning_curve, put_side_by_side,
 from assay.stages.recognise import recognise
 from assay.store.disk import telling
 from assay.store.models import name_from, valid_name
-from assay.store.package import load_model, save_model, versions
+from assay.store.package import save_model, versions
 from assay.store.runs import Run
 from assay.store.store import Store
 
@@ -210,8 +210,8 @@ class _Life:
         others = []
         for runner in self._rivals(verdict):
             if self.clock.left > 0.25 * self.clock.tail_s:
-                rival = load_model(race.model_folder(runner, verdict.scope[0]))
-                tried = attempt_within(self.task, rival, cases, 0.15 * self.clock.left)
+                theirs = rival(race, runner, verdict, self.paradigm, self.name)
+                tried = attempt_within(self.task, theirs, cases, 0.15 * self.clock.left)
                 others.append((runner.entrant.name, tried.outcomes))
         report = report_on(self.task, ours.outcomes, "test")
         report = Report(report.task, report.split, report.metrics, report.outcomes,
@@ -220,10 +220,9 @@ class _Life:
         return report, put_side_by_side(race.metric, verdict.chosen, ours.outcomes, others, self.task.seed)
 
     def _rivals(self, verdict: Verdict) -> list[Runner]:
-        """The best baseline and the runner-up, each by the model of its first fold."""
-        ranked = [line.runner for line in verdict.lines if line.runner and line.behind is not None]
-        baseline = next((r for r in ranked if r.entrant.baseline), None)
-        second = next((r for r in ranked if r.entrant.name == verdict.runner_up), None)
+        """The best baseline and the runner-up: the best recipe besides the chosen one."""
+        baseline = next((r for r in verdict.ranked if r.entrant.baseline), None)
+        second = next((r for r in verdict.ranked if r.entrant.name == verdict.runner_up), None)
         return [r for r in (baseline, second) if r is not None and r.entrant.name != verdict.chosen]
 
     def record(self, model: Model, report: Report) -> int:
