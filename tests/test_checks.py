@@ -260,4 +260,4 @@ def test_no_case_and_one_case_break_nothing() -> None:
 
 
 def test_a_task_without_a_table_of_inputs_is_not_searched() -> None:
-    assert checks.run_data(Metrics(()), lambda _: None) == ()  # type: ignore[arg-type]
+    assert checks.run_data(Metrics(())) == ()  # type: ignore[arg-type]

@@ -222,7 +222,8 @@ def test_the_index_follows_the_folders(store: Store) -> None:
     info = read_json(two.folder / "run.json")
     (two.folder / "run.json").write_text(json.dumps({**info, "summary": {"auc": 0.5, "edited": "by hand"}}))
     assert store.run(two.id).info() in store.runs()
-    store.rebuild_index()
+    (store.folder / "index.sqlite").unlink()
+    store.runs()
     with closing(sqlite3.connect(store.folder / "index.sqlite")) as db:
         assert {row[0] for row in db.execute("SELECT id FROM run")} == {two.id, copied.name}
 

@@ -41,7 +41,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_lines(path: Path) -> list[Any]:
-    """The whole lines of a JSON-lines file; a last line cut short by a kill is left out."""
+    """The whole lines of a JSON-lines file; one cut short by a kill is left out."""
     if not path.exists():
         return []
     kept = []
@@ -59,13 +59,13 @@ def sha256(path: Path) -> str:
 
 
 def plain(value: Any) -> Any:
-    """NumPy scalars and arrays, paths, dates and sets as JSON knows them."""
+    """NumPy scalars and arrays, paths, dates and sets as JSON knows them; for what `json` cannot write itself."""
     for name in ("item", "tolist", "isoformat"):
         method = getattr(value, name, None)
         if callable(method) and (name != "item" or getattr(value, "size", 1) == 1):
             return method()
     if isinstance(value, Path):
         return str(value)
-    if isinstance(value, set | frozenset | tuple):
+    if isinstance(value, set | frozenset):
         return sorted(value)
     raise TypeError(f"cannot write a {type(value).__name__} as JSON: {value!r}")

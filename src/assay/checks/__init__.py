@@ -11,7 +11,7 @@ becomes a skipped finding that names the error: a check never stops a run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from assay import registry
@@ -26,7 +26,7 @@ def run_outcomes(report: Report, task: Task) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def run_data(task: Task, progress: Callable[[str], None]) -> tuple[Finding, ...]:
+def run_data(task: Task) -> tuple[Finding, ...]:
     """What every check of data says of the training cases; nothing where the task cannot show its inputs."""
     if not isinstance(task, Inspects):
         return ()
@@ -34,7 +34,6 @@ def run_data(task: Task, progress: Callable[[str], None]) -> tuple[Finding, ...]
     inputs = task.inputs(cases)
     found: list[Finding] = []
     for name in registry.names("assay.checks", "data."):
-        progress(name.removeprefix("data."))
         found += _asked(name, cases, inputs)
     return tuple(found)
 

@@ -157,5 +157,6 @@ def _disk(common: Common) -> Seen:
 
 
 def _cores() -> Seen:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Seen("cores", "ok", f"{usable} usable")
+    from assay.search.workers import cores
+
+    return Seen("cores", "ok", f"{cores()} usable")

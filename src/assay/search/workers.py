@@ -24,7 +24,7 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PO
 
 
 def cores() -> int:
-    """Processors this process may use, counting a container's limits where Python can see them."""
+    """Processors that this process may use, as far as the system tells. A container's share of time is not seen."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

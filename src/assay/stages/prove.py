@@ -99,5 +99,3 @@ def learning_curve(race: Race) -> Finding:
                     tuple(e.low for e in estimates), tuple(e.high for e in estimates))
     chart = Chart("Learning curve", "training cases", metric.name, (series,), log_x=True)
     return Finding("learning_curve", "note" if more else "ok", sentence, {"gain": gain.estimate.value}, charts=(chart,))
-
-

@@ -1,20 +1,14 @@
-"""What is on record: the runs, one run's story, its report drawn again."""
+"""What is on record of a run: its story, and its report drawn again."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from assay.errors import StoreError
 from assay.files import write_text
 from assay.report.page import render
 from assay.report.story import Story, story_from_json
 from assay.store.store import Store
-
-
-def runs(store: Store | None = None, *, limit: int | None = None) -> list[dict[str, Any]]:
-    """The runs of a store, newest first, as records."""
-    return (store or Store.find()).runs(limit)
 
 
 def show(ref: str, store: Store | None = None) -> Story:

@@ -179,7 +179,7 @@ class _Life:
     # --- the stages --------------------------------------------------------------------------------
 
     def hold_court(self) -> tuple[Finding, ...]:
-        findings = checks.run_data(self.task, lambda _: None)
+        findings = checks.run_data(self.task)
         for finding in findings:
             self.emit("finding", check=finding.check, level=finding.level, sentence=finding.sentence)
         sure = [f for f in findings if f.level == "fail"]

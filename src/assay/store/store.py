@@ -100,13 +100,6 @@ class Store:
         """Runs that were interrupted, or whose process died; newest first."""
         return [Run(self._runs / info["id"]) for info in self.runs() if info.get("status") == "interrupted"]
 
-    def rebuild_index(self) -> None:
-        """Delete the index and make it from the folders."""
-        from assay.store import index
-
-        index.remove(self.folder / "index.sqlite")
-        self.runs()
-
     @property
     def _runs(self) -> Path:
         return self.folder / "runs"
