@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from assay.checks import lacked
 from assay.checks.columns import quantile_bins
 from assay.contract import Array, Finding, Level, Table
 
@@ -17,6 +18,7 @@ ENOUGH = 100
 """Cases of the rarest class (rows, for a number) that bear out a sure leak: among few, a good column can be perfect."""
 BINS = 64
 MOST_LEVELS = 20
+FEWEST = 40
 MOST_CASES = 20_000                             # beyond, so many are drawn: a leak shows in them too
 
 
@@ -38,13 +40,15 @@ def check(cases: Table, inputs: Table) -> Iterator[Finding]:
     A number: R², or the squared rank correlation if that is larger. Missing counts as a value.
     From 0.999 a sure leak, if at least 100 cases of the rarest class bear it out or the column is the target
     under other names; from 0.98 a doubt."""
-    if len(cases) < 2 * MOST_LEVELS or "target" not in cases.columns:
+    if len(cases) < FEWEST or "target" not in cases.columns:
+        yield lacked(CHECK, f"one target and {FEWEST} cases")
         return
     if len(cases) > MOST_CASES:
         kept = np.sort(np.random.default_rng(0).permutation(len(cases))[:MOST_CASES])
         cases, inputs = cases[kept], inputs[kept]
     truth = _truth(cases)
     if truth is None:
+        yield lacked(CHECK, "a target that varies, with a few cases of each class, in two units or more")
         return
     scores = {c: _score(inputs[c], truth) for c in inputs.columns}
     ranked = sorted(scores, key=lambda c: -scores[c])
