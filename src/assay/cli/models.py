@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,5 +137,13 @@ def promote(
         The reason, for the record.
     """
     store = common.found_store()
-    store.promote(name, version, alias, who=getpass.getuser(), why=why)
+    store.promote(name, version, alias, who=_user(), why=why)
     common.say({"name": name, "version": version, "alias": alias, "why": why}, [f"{name}@{alias} is version {version}"])
+
+
+def _user() -> str:
+    """Who is at the keyboard; in a container a number may be all there is."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}" if hasattr(os, "getuid") else "unknown"
