@@ -32,7 +32,7 @@ def story_lines(story: Story) -> Iterator[str]:
     yield ""
     yield story.why_chosen
     times = "once" if story.looks == 1 else f"{story.looks} times"
-    yield f"On the {story.plan['test']:,} test cases, opened {times}:"
+    yield f"On {len(story.test.outcomes):,} test cases, opened {times}:"
     yield from metric_lines(story.test.metrics, story.units)
     yield from (c.verdict for c in story.comparisons)
     yield from finding_lines(story.test.findings)

@@ -60,7 +60,7 @@ def train(
     target
         The column to predict; several with commas.
     task
-        The kind of question: binary, multiclass, regression; inferred.
+        The kind of question: binary, multiclass, regression, multilabel; inferred.
     name
         What the model is registered as; the data's name.
     budget
@@ -84,7 +84,7 @@ def train(
     sensitive
         Columns by which the errors are shown apart, with commas.
     test
-        The share of cases locked away as the test part; 0.2 if not said.
+        The share of cases locked away as the test part, of a table at most 50,000; 0.2 if not said.
     folds
         Folds of the race; by the number of cases.
     workers

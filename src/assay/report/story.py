@@ -32,7 +32,7 @@ class Entry:
     score: Estimate | None            # deciding metric, on cases held out of the race's folds
     behind: Estimate | None = None    # the best one's score minus this one's, paired; None for the best itself
     folds: int = 0                    # folds it finished
-    fit_s: float = 0.0                # CPU-seconds-like wall time of its fits, all folds
+    fit_s: float = 0.0                # wall-clock seconds of its fits, one thread each, all folds
     predict_ms: float = 0.0           # per 1,000 cases
     note: str = ""                    # why it was dropped, what failed, what was cut
 
