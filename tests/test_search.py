@@ -154,6 +154,14 @@ def test_a_worker_that_dies_between_jobs_is_replaced(tmp_path: Path) -> None:
         workers.close()
 
 
+def test_an_error_of_the_system_that_is_no_full_disk_fails_one_recipe_alone(tmp_path: Path) -> None:
+    from assay.search.worker import perform
+
+    (tmp_path / "file").write_text("")
+    answer = perform({"folder": str(tmp_path / "file" / "job")}, None)  # type: ignore[arg-type]  # it gets not so far
+    assert answer["state"] == "failed" and "Error: " in answer["note"]
+
+
 def test_a_task_that_cannot_be_opened_ends_the_race_in_words(tmp_path: Path) -> None:
     from assay.search.workers import Workers
 

@@ -59,6 +59,9 @@ def perform(job: dict[str, Any], task: Task) -> dict[str, Any]:
             return done
     except StoreError as broken:
         return {"state": "broken", "note": str(broken)}        # the disk, not the recipe: nothing is concluded
+    except OSError as error:                                    # nothing that `telling` knows of a disk
+        traceback.print_exc()
+        return {"state": "failed", "note": _in_a_line(error)}
 
 
 def _tried(job: dict[str, Any], task: Task, folder: Path) -> dict[str, Any]:
@@ -74,7 +77,11 @@ def _tried(job: dict[str, Any], task: Task, folder: Path) -> dict[str, Any]:
         return {"state": "failed", "note": "not enough memory"}
     except Exception as error:  # noqa: BLE001 - a recipe may fail in any way; the race goes on and says so
         traceback.print_exc()
-        return {"state": "failed", "note": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
+        return {"state": "failed", "note": _in_a_line(error)}
+
+
+def _in_a_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def _fit_and_confront(job: dict[str, Any], task: Task, folder: Path) -> dict[str, Any]:
