@@ -61,7 +61,7 @@ class Problem(BaseModel):
     drop: Names = Field(default=[], description="columns to leave out")
     group: str | None = Field(default=None, description="the column whose rows must stay together: customer, patient")
     time: str | None = Field(default=None, description="the column of time: the test part is the latest")
-    positive: str | None = Field(default=None, description="the class looked for, of two; the rarer one")
+    positive: str | None = Field(default=None, description="the class looked for, of two; a yes, else the rarer")
     sensitive: Names = Field(default=[], description="columns by which the errors are shown apart")
     test: float = Field(default=0.2, gt=0, lt=0.9, description="the share of cases locked away as the test part")
     folds: int | None = Field(default=None, ge=1, le=20, description="folds of the race; by the number of cases")

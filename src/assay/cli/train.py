@@ -80,7 +80,7 @@ def train(
     time
         The column of time: the test part is the latest.
     positive
-        The class looked for, of two; the rarer one.
+        The class looked for, of two; a word for yes, else the rarer one.
     sensitive
         Columns by which the errors are shown apart, with commas.
     test
