@@ -23,7 +23,8 @@ from assay.paradigms.supervised.recipes.lightgbm_text import refuse_nonsense
 class LightGBM(SupervisedRecipe):
     """Slow and sampled, as tuned defaults are (pytabkit's LGBM_TD, Holzmüller et al. 2024), sized by the rows.
 
-    None: rate 0.05, or 0.1 beyond 50,000 rows; 16 leaves of 10 rows below 5,000 rows, 31 of 20, 64 beyond 50,000."""
+    None: rate 0.05, or 0.1 beyond 50,000 rows; 16 leaves of 10 rows below 5,000 rows, 31 of 20, 64 beyond 50,000;
+    categories smoothed by 10 and 10, or by 100 and 50 beyond 50,000 rows, where thousands of levels are common."""
 
     learning_rate: float | None = None
     num_leaves: int | None = None
@@ -33,8 +34,8 @@ class LightGBM(SupervisedRecipe):
     lambda_l1: float = 0.0
     lambda_l2: float = 0.0
     extra_trees: bool = False
-    cat_smooth: float = 10.0
-    cat_l2: float = 10.0
+    cat_smooth: float | None = None
+    cat_l2: float | None = None
     rounds: int = 2_000
     patience: int = 60
     refit: bool = True                          # once more on all rows, with the number of rounds that was best
@@ -86,6 +87,7 @@ class LightGBM(SupervisedRecipe):
 
     def _params(self, lesson: Lesson, ctx: Context) -> dict[str, Any]:
         n = len(lesson.y)
+        smooth, l2 = (10.0, 10.0) if n <= 50_000 else (100.0, 50.0)
         rate, leaves, rows = (0.05, 16, 10) if n < 5_000 else (0.05, 31, 20) if n <= 50_000 else (0.1, 64, 20)
         return {
             **_objective(lesson), "verbosity": -1, "num_threads": ctx.threads, "seed": ctx.seed,
@@ -94,7 +96,8 @@ class LightGBM(SupervisedRecipe):
             "min_data_in_leaf": min(self.min_data_in_leaf or rows, max(n // 20, 1)),
             "bagging_fraction": self.bagging_fraction, "bagging_freq": 1, "feature_fraction": self.feature_fraction,
             "lambda_l1": self.lambda_l1, "lambda_l2": self.lambda_l2, "extra_trees": self.extra_trees,
-            "cat_smooth": self.cat_smooth, "cat_l2": self.cat_l2,
+            "cat_smooth": smooth if self.cat_smooth is None else self.cat_smooth,
+            "cat_l2": l2 if self.cat_l2 is None else self.cat_l2,
         }
 
 
