@@ -135,7 +135,7 @@ def _lines(
         if runner in order:
             continue
         first = estimate(race.metric, race.held_out(runner, [0]), seed=race.task.seed) if 0 in runner.done else None
-        status = runner.state or "dropped"
+        status = runner.state or "cut"                  # the time was over before anyone was dropped
         lines.append(Line(runner, runner.entrant.name, runner.entrant.said, status, first, None))
     return lines
 
@@ -192,7 +192,7 @@ def _refit(race: Race, members: list[Runner], folder: Path) -> dict[str, Path]:
     while (waiting and race.workers.idle) or asked:
         while waiting and race.workers.idle:
             runner = waiting.pop(0)
-            place = folder / f"refit-{len(done) + asked}"
+            place = folder / f"refit-{members.index(runner)}"
             job: dict[str, Any] = {
                 "id": f"refit/{runner.entrant.name}", "recipe": runner.entrant.registered,
                 "settings": runner.entrant.settings, "fold": None, "seed": race.task.seed,
