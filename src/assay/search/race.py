@@ -35,8 +35,10 @@ FINALISTS, SURE = 6, 3
 
 CURVE_SHARES = (0.5, 0.25, 0.125)
 
-REFIT = 1.5
-"""How much longer than a fold a fit on all training cases may take: an eighth to a quarter more cases, and a margin."""
+REFIT, LEAST_REFIT = 1.5, 1.25
+"""How many times a fold's seconds are kept for a fit on all training cases, and with how few it still begins.
+
+There are up to a quarter more cases; what lies between goes to the decision."""
 
 Emit = Callable[..., None]
 
@@ -92,24 +94,24 @@ class Race:
         """Seconds that the first fold still has. Where it is the only one, the leader keeps time for a refit."""
         if math.isinf(self.left):
             return self.left
+        whole = self.left + time.monotonic() - self._from
         if self.folds == 1:
             refit = max((r.fold_s for r in self._scored()[:1]), default=0.0) * REFIT
-            return self.left - (refit if refit < 0.6 * self.left else 0.0)
-        whole = self.left + time.monotonic() - self._from
+            return self.left - (refit if refit < 0.6 * whole else 0.0)
         return self.left - (1 - FIRST_FOLD_SHARE) * whole
 
     # --- the loop ------------------------------------------------------------------------------
 
     def run(self) -> None:
-        while self.left > 0:
+        while (left := self._first_left if self.folds == 1 else self.left) > 0:
             while self.workers.idle and (job := self._next()) is not None:
                 self._start(*job)
             if not self.workers.working:
                 if self.workers.idle == self.workers.count:
                     break
-                self.workers.wait(min(0.2, self.left))      # still opening the task
+                self.workers.wait(min(0.2, left))           # still opening the task
                 continue
-            answer = self.workers.wait(min(1.0, max(0.01, self.left)))
+            answer = self.workers.wait(min(1.0, left))
             if answer is not None:
                 self._take(*answer)
         self._close()

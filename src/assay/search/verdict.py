@@ -14,7 +14,7 @@ from assay.contract import Blends, Estimate, Metric, Model, Paradigm, Table
 from assay.errors import AssayError
 from assay.report import figures
 from assay.search.ensemble import Blend, Mixture, mix
-from assay.search.race import REFIT, Race, Runner
+from assay.search.race import LEAST_REFIT, Race, Runner
 from assay.stats.intervals import estimate
 from assay.stats.paired import Difference, compare, holm
 from assay.store.package import load_model
@@ -187,7 +187,7 @@ def _fold_models(race: Race, runner: Runner, verdict: Verdict, paradigm: Paradig
 def _refit(race: Race, members: list[Runner], folder: Path) -> dict[str, Path]:
     """Recipes fitted again on all training cases, where their first fold says that the time is enough."""
     done: dict[str, Path] = {}
-    waiting = [r for r in members if REFIT * r.fold_s <= race.left]
+    waiting = [r for r in members if LEAST_REFIT * r.fold_s <= race.left]
     asked = 0
     while (waiting and race.workers.idle) or asked:
         while waiting and race.workers.idle:
