@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -23,11 +24,19 @@ from assay.errors import StoreError
 from assay.store import Store, index
 from assay.store.package import save_model
 
+UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+"""Coverage would write where a process that gave up its rights may not."""
+
+
 class Constant:
     loader, signature = "constant", Signature((), ())
     def __init__(self, value): self.value = value
     def save(self, folder): (folder / "value.json").write_text(json.dumps(self.value))
 """
+
+
+UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+"""Coverage would write where a process that gave up its rights may not."""
 
 
 class Constant:
@@ -56,7 +65,7 @@ def trained(store: Store, name: str = "churn", value: float = 1.0) -> Run:
 
 def started(script: str, *arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", TOY + script, *map(str, arguments)], text=True,
+        [sys.executable, "-c", TOY + script, *map(str, arguments)], text=True, env=UNMEASURED,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )
 
