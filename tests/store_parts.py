@@ -24,10 +24,6 @@ from assay.errors import StoreError
 from assay.store import Store, index
 from assay.store.package import save_model
 
-UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-"""Coverage would write where a process that gave up its rights may not."""
-
-
 class Constant:
     loader, signature = "constant", Signature((), ())
     def __init__(self, value): self.value = value

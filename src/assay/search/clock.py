@@ -28,9 +28,9 @@ class Clock:
 
     @property
     def tail_s(self) -> float:
-        """What the race leaves to proof, explanation and report: an eighth, at least 2 s, at most a minute."""
+        """What the race leaves to proof, explanation and report: an eighth, at least 2 s, at most a minute; 15 s where nothing limits it."""
         if math.isinf(self.budget_s):
-            return 60.0
+            return 15.0
         return min(60.0, max(2.0, self.budget_s / 8))
 
     @contextmanager
