@@ -28,7 +28,7 @@ class Clock:
 
     @property
     def tail_s(self) -> float:
-        """What the race leaves to proof, explanation and report: an eighth, at least 2 s, at most a minute; 15 s where nothing limits it."""
+        """What the race leaves to proof, explanation and report: an eighth, 2 to 60 s; 15 s where nothing limits it."""
         if math.isinf(self.budget_s):
             return 15.0
         return min(60.0, max(2.0, self.budget_s / 8))
