@@ -32,7 +32,7 @@ from assay.errors import TamperedError
 from assay.paradigms.supervised.learner import Lesson, sigmoid
 from assay.paradigms.supervised.recipes.bayes import NaiveBayes
 from assay.paradigms.supervised.recipes.fitted import ARRAYS, FACTS
-from assay.paradigms.supervised.recipes.inner import loss, part
+from assay.paradigms.supervised.recipes.inner import inner_folds, loss, part
 from assay.paradigms.supervised.recipes.linear import ElasticNet, Lasso, Linear, Logistic, Ridge
 from assay.paradigms.supervised.recipes.mlp import MLP, MLPLearner
 from assay.paradigms.supervised.recipes.neighbours import KNN
@@ -440,3 +440,13 @@ def test_a_tree_that_leads_astray_is_refused(array, spoil, says, tmp_path):
     changed(tmp_path, {array: spoil(kept).astype(kept.dtype)})
     with pytest.raises(TamperedError, match=says):
         ForestLearner.load(tmp_path)
+
+
+def test_inner_folds_keep_the_rows_of_one_unit_together():
+    """Settings chosen on folds that share customers with what was fitted would be settings that remember customers."""
+    rng = np.random.default_rng(0)
+    unit = rng.integers(0, 60, 600)
+    lesson = Lesson("regression", rng.normal(size=(600, 3)), rng.normal(size=600), 1, unit=unit)
+    for fit, held in inner_folds(lesson, seed=0):
+        assert not set(unit[fit]) & set(unit[held])
+    assert set(part(lesson, np.arange(10)).unit) == set(unit[:10])

@@ -32,6 +32,7 @@ class Lesson:
     k        classes, labels, or 1 for regression
     categorical  positions of columns of X that hold codes (codes encoding only)
     metric   the name of the metric that decides
+    unit     int64 (n,), equal where rows are of one unit and must stay together; None where each row is its own
     X_val, y_val, weight_val  rows for early stopping, disjoint from X; None unless the recipe sets `early_stops`
     """
 
@@ -42,6 +43,7 @@ class Lesson:
     weight: Array | None = None
     categorical: tuple[int, ...] = ()
     metric: str = ""
+    unit: Array | None = None
     X_val: Array | None = None
     y_val: Array | None = None
     weight_val: Array | None = None

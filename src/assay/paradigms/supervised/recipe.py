@@ -92,15 +92,18 @@ def _constant(lesson: Lesson) -> Learner:
 
 def _lesson(coder: Coder, cases: Table, X: Array, categorical: tuple[int, ...], metric: str,
             *, val: bool, seed: int) -> Lesson:
-    y = coder.encode(cases)
+    y, names, unit = coder.encode(cases), cases["unit"].to_numpy(), None
+    if cases["unit"].n_unique() < len(cases):
+        unit = np.unique(names, return_inverse=True)[1]
+    whole = Lesson(coder.goal, X, y, coder.k, categorical=categorical, metric=metric, unit=unit)
     if not val or coder.k == 0:
-        return Lesson(coder.goal, X, y, coder.k, categorical=categorical, metric=metric)
-    held = held_out(coder.strata(y), cases["unit"].to_numpy(), seed)
+        return whole
+    held = held_out(coder.strata(y), names, seed)
     held &= ~_needed(coder, y, held)
     if not held.any():
-        return Lesson(coder.goal, X, y, coder.k, categorical=categorical, metric=metric)
-    return Lesson(coder.goal, X[~held], y[~held], coder.k, categorical=categorical, metric=metric,
-                  X_val=X[held], y_val=y[held])
+        return whole
+    return replace(whole, X=X[~held], y=y[~held], unit=None if unit is None else unit[~held], X_val=X[held],
+                   y_val=y[held])
 
 
 def held_out(strata: Array, unit: Array, seed: int) -> Array:

@@ -16,7 +16,7 @@ import numpy as np
 
 from assay.contract import Array, Context
 from assay.paradigms.supervised.learner import Goal, Lesson
-from assay.splits import TEST_ROLE, random_plan
+from assay.splits import TEST_ROLE, group_plan, random_plan
 
 T = TypeVar("T")
 
@@ -45,7 +45,8 @@ class Clock:
 def part(lesson: Lesson, rows: Array) -> Lesson:
     """The lesson of these rows alone."""
     weight = None if lesson.weight is None else lesson.weight[rows]
-    return replace(lesson, X=lesson.X[rows], y=lesson.y[rows], weight=weight)
+    unit = None if lesson.unit is None else lesson.unit[rows]
+    return replace(lesson, X=lesson.X[rows], y=lesson.y[rows], weight=weight, unit=unit)
 
 
 def strata(lesson: Lesson) -> Array | None:
@@ -75,13 +76,17 @@ def sample(lesson: Lesson, most: float, seed: int) -> Lesson:
 
 def inner_folds(lesson: Lesson, seed: int, *, most: int = 5) -> list[tuple[Array, Array]]:
     """Pairs of (rows to fit on, rows held out), disjoint: five folds below 1,000 rows, three below 10,000, else one.
+    Rows of one unit stay together, but for those that are the first of their class.
 
     Empty where there are too few rows to hold any out."""
     n = len(lesson.X)
     if n < 10:
         return []
     folds = min(5 if n < 1_000 else 3 if n < 10_000 else 1, most)
-    roles = random_plan(n, test=0.0, folds=folds, seed=seed, strata=strata(lesson)).roles
+    if lesson.unit is not None and len(np.unique(lesson.unit)) > folds + 1:
+        roles = group_plan(lesson.unit, test=0.0, folds=folds, seed=seed, name="unit").roles
+    else:
+        roles = random_plan(n, test=0.0, folds=folds, seed=seed, strata=strata(lesson)).roles
     held = np.ones(n, dtype=bool)
     held[anchors(lesson)] = False
     pairs = [((roles != f) | ~held, (roles == f) & held) for f in range(folds)]
