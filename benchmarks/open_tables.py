@@ -95,7 +95,8 @@ class Peer:
         for c in inputs.columns:
             values = inputs[c]
             if c in self.levels:
-                coded = pd.Categorical(values.to_list(), categories=self.levels[c])
+                known = values.set(~values.is_in(self.levels[c]), None).to_list()
+                coded = pd.Categorical(known, categories=self.levels[c])
                 columns[c] = coded if len(self.levels[c]) <= 250 else coded.codes.astype(float)
             elif values.dtype.is_temporal():
                 columns[c] = values.cast(pl.Int64).cast(pl.Float64).to_numpy()
