@@ -265,9 +265,10 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(place, tmp_path):
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
     assert process.returncode == 130
-    assert "assay train --resume" in rest
+    run = json.loads(assay(tmp_path, "runs", "--json").stdout)[0]
+    assert run["status"] == "interrupted"
+    assert f"assay train --resume {run['id']}" in rest
     assert "Traceback" not in rest
-    assert json.loads(assay(tmp_path, "runs", "--json").stdout)[0]["status"] == "interrupted"
 
 
 # --- what is on record ---------------------------------------------------------------------------

@@ -31,8 +31,8 @@ def guarded(work: Callable[[], int], words: Sequence[str]) -> int:
         return code
     except BrokenPipeError as error:
         return 0 if _reader_is_gone() else _unexpected(error, words)
-    except KeyboardInterrupt:
-        return _interrupted(words)
+    except KeyboardInterrupt as stop:
+        return _interrupted(words, "".join(map(str, stop.args)))
     except AssayError as error:
         if "--debug" in words:
             traceback.print_exc()
@@ -50,10 +50,11 @@ def tell(kind: str, message: str, *, as_json: bool, **more: str) -> None:
         print("\n".join([f"assay: {message}", *more.values()]), file=sys.stderr)
 
 
-def _interrupted(words: Sequence[str]) -> int:
+def _interrupted(words: Sequence[str], run: str) -> int:
+    """run: the id of the run that was interrupted; empty where none had begun."""
     more = {}
-    if words and words[0] == "train":
-        more = {"resume": f"What was finished is kept. Go on with: assay train --resume{_same_store(words)}"}
+    if run:
+        more = {"resume": f"What was finished is kept. Go on with: assay train --resume {run}{_same_store(words)}"}
     tell("Interrupted", "interrupted.", as_json="--json" in words, **more)
     return INTERRUPTED
 

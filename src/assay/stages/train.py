@@ -119,7 +119,7 @@ def _recorded(run: Run, listen: Listen | None) -> Iterator[None]:
             yield
     except KeyboardInterrupt:
         run.finish("interrupted", {})
-        raise
+        raise KeyboardInterrupt(run.id) from None       # so that a face can say how to go on
     except BaseException as error:
         if run.info()["status"] == "running":
             _finish_quietly(run, error)
