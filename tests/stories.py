@@ -15,6 +15,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from assay import checks
+from assay.checks.exhibits import Exhibits
 from assay.contract import Chart, Estimate, Finding, Metric, Report, Series, Table
 from assay.registry import load, names
 from assay.report.story import Comparison, Entry, Story
@@ -141,7 +142,8 @@ def tried(asked: Asked) -> Tried:
 
 def data_findings(cases: Table, inputs: Table) -> dict[str, list[Finding]]:
     """Every data check by its bare name."""
-    return {n.partition(".")[2]: list(load("assay.checks", n)(cases, inputs)) for n in names("assay.checks", "data.")}
+    seen = Exhibits.plain(cases, inputs)
+    return {n.partition(".")[2]: list(load("assay.checks", n)(seen)) for n in names("assay.checks", "data.")}
 
 
 class Metrics:

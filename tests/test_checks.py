@@ -16,6 +16,8 @@ import stories
 from assay import checks
 from assay.checks import calibration, confusion, copies, curves, residuals, slices
 from assay.checks.columns import quantile_bins
+from assay.checks.court import hold_court
+from assay.checks.exhibits import Exhibits
 from assay.contract import Finding, Report, Table
 from stories import AMES, AUC, CHURN, PENGUINS, Metrics, as_cases, data_findings, table, tried
 
@@ -45,7 +47,7 @@ def test_no_real_table_is_accused(asked: stories.Asked) -> None:
 def test_a_copy_of_the_target_is_a_sure_leak_under_any_name() -> None:
     told = table(CHURN)["churn"]
     for column in (told, told.replace_strict({"Yes": 7, "No": 3}), (told == "Yes")):
-        found = list(copies.check(*churn(reason=column)))
+        found = list(copies.check(Exhibits.plain(*churn(reason=column))))
         assert [(f.level, f.numbers["column"], f.numbers["renames"]) for f in found] == [("fail", "reason", True)]
         assert "under other names" in found[0].sentence
 
@@ -53,13 +55,13 @@ def test_a_copy_of_the_target_is_a_sure_leak_under_any_name() -> None:
 def test_what_is_filled_in_only_afterwards_is_a_sure_leak() -> None:
     left = table(CHURN)["churn"] == "Yes"
     why = pl.Series(RNG.choice(["price", "service", "moved"], len(left))).zip_with(left, pl.Series([None] * len(left)))
-    (found,) = copies.check(*churn(why=why))
+    (found,) = copies.check(Exhibits.plain(*churn(why=why)))
     assert found.level == "fail" and "known only afterwards" in found.sentence and found.numbers["score"] > 0.9999
 
 
 def test_a_copy_with_some_errors_is_doubted() -> None:
     left = (table(CHURN)["churn"] == "Yes").to_numpy()
-    (found,) = copies.check(*churn(odd=pl.Series(left ^ (RNG.random(len(left)) < 0.01))))
+    (found,) = copies.check(Exhibits.plain(*churn(odd=pl.Series(left ^ (RNG.random(len(left)) < 0.01)))))
     assert found.level == "warn" and 0.98 <= found.numbers["score"] < 0.999 and "'odd'" in found.sentence
 
 
@@ -69,7 +71,7 @@ def test_few_cases_make_no_sure_leak() -> None:
     setosa = iris["Species"] == "setosa"
     numbered = {"case_id": range(150), "unit": range(150)}
     cases = pl.DataFrame({**numbered, "target": setosa.cast(pl.String), "target.positive": setosa})
-    found = list(copies.check(cases, iris.drop("Species")))
+    found = list(copies.check(Exhibits.plain(cases, iris.drop("Species"))))
     assert {f.numbers["column"] for f in found} == {"Petal.Length", "Petal.Width"}
     assert levels(found) == {"warn"}
 
@@ -77,7 +79,8 @@ def test_few_cases_make_no_sure_leak() -> None:
 @pytest.mark.parametrize("made", [lambda y: y * 0.92 + 3, lambda y: y.log(), lambda y: -y])
 def test_a_number_that_follows_the_target_is_a_sure_leak(made: Any) -> None:
     rows = table(AMES)
-    found = list(copies.check(as_cases(AMES, rows), rows.drop("Sale_Price").with_columns(tax=made(rows["Sale_Price"]))))
+    inputs = rows.drop("Sale_Price").with_columns(tax=made(rows["Sale_Price"]))
+    found = list(copies.check(Exhibits.plain(as_cases(AMES, rows), inputs)))
     assert [(f.level, f.numbers["column"]) for f in found] == [("fail", "tax")]
 
 
@@ -85,9 +88,9 @@ def test_a_leak_into_many_classes_is_found() -> None:
     rows = table(PENGUINS)
     weight = rows["species"].cast(pl.String).replace_strict({"Adelie": 1.0, "Chinstrap": 2.0, "Gentoo": 3.0})
     noisy = weight + pl.Series(RNG.random(len(rows)) / 2)
-    (found,) = copies.check(as_cases(PENGUINS, rows), rows.drop("species").with_columns(code=noisy))
+    (found,) = copies.check(Exhibits.plain(as_cases(PENGUINS, rows), rows.drop("species").with_columns(code=noisy)))
     assert found.level == "warn" and found.numbers["score"] == 1.0      # 68 Chinstraps only: a doubt
-    (found,) = copies.check(as_cases(PENGUINS, rows), rows.drop("species").with_columns(code=weight))
+    (found,) = copies.check(Exhibits.plain(as_cases(PENGUINS, rows), rows.drop("species").with_columns(code=weight)))
     assert found.level == "fail" and found.numbers["renames"]
 
 
@@ -96,7 +99,7 @@ def test_whole_units_are_learned_or_scored() -> None:
     yes = np.repeat(RNG.random(200) < 0.5, 10)
     cases = pl.DataFrame({"case_id": range(2000), "unit": unit, "target": yes, "target.positive": yes})
     cases = cases.with_columns(pl.col("target").cast(pl.String))
-    (found,) = copies.check(cases, pl.DataFrame({"customer": [f"c{u}" for u in unit]}))
+    (found,) = copies.check(Exhibits.plain(cases, pl.DataFrame({"customer": [f"c{u}" for u in unit]})))
     assert found.level == "ok"              # a name that gives the target away is none of a new customer's
 
 
@@ -260,4 +263,4 @@ def test_no_case_and_one_case_break_nothing() -> None:
 
 
 def test_a_task_without_a_table_of_inputs_is_not_searched() -> None:
-    assert checks.run_data(Metrics(())) == ()  # type: ignore[arg-type]
+    assert hold_court(Metrics(())).findings == ()  # type: ignore[arg-type]

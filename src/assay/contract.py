@@ -269,6 +269,26 @@ class Inspects(Protocol):
 
 
 @runtime_checkable
+class Probes(Protocol):
+    """A task that can be tried out quickly: the court prices with it what it finds."""
+
+    def probe(self, fit: Table, held: Table, without: Sequence[str] = (), /) -> Table:
+        """The outcomes on the training cases `held` of a quick, sound model that learned from the training cases
+        `fit`, of all inputs but `without`. The same question gives the same answer."""
+        ...
+
+
+@runtime_checkable
+class Regroups(Protocol):
+    """A task whose split can be made anew with more cases kept together."""
+
+    def regrouped(self, units: Table, why: str, /) -> Task:
+        """The same question with a new plan that keeps each unit of `units` (case_id, unit) on one side; a case not
+        named there keeps its own unit. Raises ProblemError where too few units are left to split."""
+        ...
+
+
+@runtime_checkable
 class Tunes(Protocol):
     """A recipe that can be varied."""
 
@@ -311,8 +331,24 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
+class Optimism:
+    """What a leak adds to a metric: a quick model with it and without it, on the same training cases held out.
+
+    `points` is the difference, signed so that positive means the leak makes the score look better."""
+
+    metric: str
+    leaky: Estimate
+    honest: Estimate
+    points: Estimate
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check saw. A skipped check says in its sentence what it lacked."""
+    """What a check saw. A skipped check says in its sentence what it lacked.
+
+    columns    the inputs at fault: without them the fault is gone
+    together   case_id, unit: cases that belong on one side of every split, the test part's among them
+    """
 
     check: str
     level: Level
@@ -320,6 +356,9 @@ class Finding:
     numbers: Mapping[str, Any] = field(default_factory=dict)
     table: Table | None = None
     charts: tuple[Chart, ...] = ()
+    columns: tuple[str, ...] = ()
+    together: Table | None = None
+    optimism: Optimism | None = None
 
 
 @dataclass(frozen=True, slots=True)

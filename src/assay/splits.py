@@ -20,12 +20,14 @@ TEST_ROLE = -1
 
 @dataclass(frozen=True)
 class Plan:
-    """roles (n,): the role of each case, in the order of the data. `why` says how it was made, in a sentence."""
+    """roles (n,): the role of each case, in the order of the data. `why` says how it was made, in a sentence.
+    units (n,): what each case belongs to, as text, where the plan knows better than the data."""
 
     roles: Array
     folds: int
     method: str
     why: str
+    units: Array | None = None
 
     def rows(self, split: Split) -> Array:
         """Positions (m,) of the cases meant, ascending."""

@@ -6,24 +6,25 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from assay.contract import Finding, Table
+from assay.checks.exhibits import Exhibits
+from assay.contract import Finding
 
 CHECK = "data.constant"
 NEARLY = 0.995
 
 
-def check(cases: Table, inputs: Table) -> Iterator[Finding]:
+def check(seen: Exhibits) -> Iterator[Finding]:
     """Inputs with one value or none, and a target of which one value takes 99.5 % of the cases or more."""
-    still = [c for c in inputs.columns if inputs[c].n_unique() <= 1]
+    still = [c for c in seen.inputs.columns if seen.inputs[c].n_unique() <= 1]
     if still:
         named = ", ".join(repr(c) for c in still[:5]) + (f" and {len(still) - 5} more" if len(still) > 5 else "")
         verb = "has" if len(still) == 1 else "have"
         yield Finding(CHECK, "note", f"{named} {verb} one value only and cannot help a model.", {"columns": still})
     else:
         yield Finding(CHECK, "ok", "Every input varies.")
-    for column in cases.columns:
+    for column in seen.cases.columns:
         if column == "target" or (column.startswith("target.") and column != "target.positive"):
-            yield from _target(cases[column])
+            yield from _target(seen.cases[column])
 
 
 def _target(values: pl.Series) -> Iterator[Finding]:

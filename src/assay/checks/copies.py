@@ -10,6 +10,7 @@ import polars as pl
 
 from assay.checks import lacked
 from assay.checks.columns import quantile_bins
+from assay.checks.exhibits import Exhibits
 from assay.contract import Array, Finding, Level, Table
 
 CHECK = "data.copies"
@@ -33,13 +34,14 @@ class Truth:
     support: int
 
 
-def check(cases: Table, inputs: Table) -> Iterator[Finding]:
+def check(seen: Exhibits) -> Iterator[Finding]:
     """How well each single column predicts, learned on one half of the cases and scored on the other.
 
     Two classes: ROC AUC. More classes: the share of the errors of always guessing the commonest that is avoided.
     A number: R², or the squared rank correlation if that is larger. Missing counts as a value.
     From 0.999 a sure leak, if at least 100 cases of the rarest class bear it out or the column is the target
     under other names; from 0.98 a doubt."""
+    cases, inputs = seen.cases, seen.inputs
     if len(cases) < FEWEST or "target" not in cases.columns:
         yield lacked(CHECK, f"one target and {FEWEST} cases")
         return
@@ -202,8 +204,10 @@ def _finding(column: str, score: float, truth: Truth, renames: bool) -> Finding:
     numbers = {"column": column, "score": score, "measure": truth.measure, "renames": renames}
     what = f"{column!r} alone predicts the target with {truth.measure} {score:.4f} on cases it was not learned from"
     if renames:
-        return Finding(CHECK, level, f"{what}: it is the target under other names. Drop it.", numbers)
+        sentence = f"{what}: it is the target under other names. Drop it."
+        return Finding(CHECK, level, sentence, numbers, columns=(column,))
     if sure:
         return Finding(CHECK, level, f"{what}: too good to be true. It is a copy of the target, or is known only "
-                       "afterwards. Drop it, or allow it knowingly.", numbers)
-    return Finding(CHECK, level, f"{what}. Is it known at the time of the prediction? If not, drop it.", numbers)
+                       "afterwards. Drop it, or allow it knowingly.", numbers, columns=(column,))
+    sentence = f"{what}. Is it known at the time of the prediction? If not, drop it."
+    return Finding(CHECK, level, sentence, numbers, columns=(column,))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from assay.checks.exhibits import Exhibits
 from assay.contract import Finding, Table
 
 CHECK = "data.duplicates"
@@ -14,10 +15,11 @@ FINE = 0.2
 """A number with at least this share of distinct values: two rows alike in it are hardly alike by chance."""
 
 
-def check(cases: Table, inputs: Table) -> Iterator[Finding]:
+def check(seen: Exhibits) -> Iterator[Finding]:
     """Rows of inputs equal to another row, exactly; a warning where chance cannot explain them.
 
     Rows are compared by a 64-bit hash: among a million rows, two that differ meet with a chance of 3 in 100 million."""
+    cases, inputs = seen.cases, seen.inputs
     if len(inputs) < 2 or inputs.width == 0:
         return
     classes = "target" in cases.columns and not cases["target"].dtype.is_numeric()

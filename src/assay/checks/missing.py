@@ -6,15 +6,16 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from assay.contract import Finding, Level, Table
+from assay.checks.exhibits import Exhibits
+from assay.contract import Finding, Level
 
 CHECK = "data.missing"
 MUCH, MOST = 0.2, 0.6
 
 
-def check(cases: Table, inputs: Table) -> Iterator[Finding]:  # noqa: ARG001 - the signature of all checks
+def check(seen: Exhibits) -> Iterator[Finding]:
     """The share missing by column: a note from 20 %."""
-    n = max(len(inputs), 1)
+    inputs, n = seen.inputs, max(len(seen.inputs), 1)
     shares = {c: _absent(inputs[c]) / n for c in inputs.columns}
     some = dict(sorted(((c, s) for c, s in shares.items() if s > 0), key=lambda cs: -cs[1]))
     if not some:

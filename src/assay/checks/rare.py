@@ -6,15 +6,16 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from assay.checks.exhibits import Exhibits
 from assay.contract import Finding, Table
 
 CHECK = "data.rare"
 FEW = 20
 
 
-def check(cases: Table, inputs: Table) -> Iterator[Finding]:  # noqa: ARG001 - the signature of all checks
+def check(seen: Exhibits) -> Iterator[Finding]:
     """Classes, and labels of a multilabel target, with fewer than 20 training cases."""
-    counts = _counts(cases)
+    counts = _counts(seen.cases)
     if counts.is_empty():
         return
     rare = counts.filter(pl.col("n") < FEW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -9,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from assay import checks
-from assay.contract import TEST, Estimate, Finding, Model, Paradigm, Report, Table, Task
+from assay.checks.court import Court, hold_court, mended
+from assay.contract import TEST, Estimate, Model, Paradigm, Report, Table, Task
 from assay.errors import GateError, ProblemError, StoreError
 from assay.files import write_text
 from assay.problem import Problem
@@ -25,6 +26,7 @@ from assay.stages.explain import importance
 from assay.stages.load import Loaded
 from assay.stages.prove import attempt_within, learning_curve, put_side_by_side, report_on
 from assay.stages.recognise import recognise
+from assay.stages.refuse import refusal
 from assay.store.disk import telling
 from assay.store.models import name_from, valid_name
 from assay.store.package import save_model, versions
@@ -32,6 +34,9 @@ from assay.store.runs import Run
 from assay.store.store import Store
 
 Listen = Callable[[dict[str, Any]], None]
+
+COURT_S, COURT_SHARE = 20.0, 0.25
+"""Seconds that the court may take, and of the time left which share."""
 
 
 @dataclass(frozen=True)
@@ -153,11 +158,14 @@ class _Life:
         return self.clock.stage(name)
 
     def live(self) -> Trained:
-        workers = Workers(self.problem.workers or cores(), self.run.folder / "workers.log")
+        workers = self.workers()                # their imports run beside the court
         try:
-            workers.open(self.name, self.run.folder / "task")
             with self.stage("court", "looking for leaks and flaws before anything is fitted"):
                 court = self.hold_court()
+                if court.together is not None:
+                    workers.close()
+                    court = self.mend(court)
+                    workers = self.workers()
             with self.stage("race", "recipes race on cases held out from them"):
                 race = self.hold_race(workers)
                 verdict = decide(race, self.paradigm)
@@ -172,22 +180,32 @@ class _Life:
             why = importance(self.task, model, cases, min(0.5 * self.clock.left, self.clock.tail_s))
         with self.stage("record", "saving the model and the report"):
             version_ = self.record(model, report)
-        story = self.tell(verdict, model, court=court, test=report, comparisons=comparisons, importance=why,
+        story = self.tell(verdict, model, court=court.findings, test=report, comparisons=comparisons, importance=why,
                           version=version_)
         return self.close(story, model)
 
     # --- the stages --------------------------------------------------------------------------------
 
-    def hold_court(self) -> tuple[Finding, ...]:
-        findings = checks.run_data(self.task)
-        for finding in findings:
+    def workers(self) -> Workers:
+        workers = Workers(self.problem.workers or cores(), self.run.folder / "workers.log")
+        workers.open(self.name, self.run.folder / "task")
+        return workers
+
+    def hold_court(self) -> Court:
+        """Raises GateError where a leak is sure and not allowed: nothing has been fitted to be kept by then."""
+        court = hold_court(self.task, time.monotonic() + min(COURT_S, COURT_SHARE * self.clock.left))
+        for finding in court.findings:
             self.emit("finding", check=finding.check, level=finding.level, sentence=finding.sentence)
-        sure = [f for f in findings if f.level == "fail"]
-        if sure and not self.problem.allow_leaks:
-            columns = ",".join(f.numbers["column"] for f in sure if "column" in f.numbers)
-            drop = f"Say --drop {columns!r}, or go" if columns else "Go"
-            raise GateError(f"{' '.join(f.sentence for f in sure)} {drop} on knowingly with --allow-leaks.")
-        return findings
+        if court.sure and not self.problem.allow_leaks:
+            raise GateError(refusal(court))
+        return court
+
+    def mend(self, court: Court) -> Court:
+        """The split made anew, and the task in the run's folder with it."""
+        self.task, court = mended(self.task, court)
+        self.task.save(self.run.folder / "task")
+        self.emit("mended", title=self.task.title, **self.task.plan.facts())
+        return court
 
     def hold_race(self, workers: Workers) -> Race:
         problem = self.problem

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assay.contract import TRAIN, Array, Field, Metric, Model, Signature, Table
+from assay.contract import TEST, TRAIN, Array, Field, Metric, Model, Signature, Table
 from assay.errors import ProblemError, nearest
 from assay.paradigms.supervised import slices
 from assay.paradigms.supervised.goal import GOALS, Asked, as_words, ask, label
@@ -66,6 +66,21 @@ def bind(problem: Problem, progress: Callable[[str], None]) -> SupervisedTask:
     )
     needed = {*targets, *(f.name for f in signature.inputs), *problem.sensitive, problem.group, problem.time}
     return SupervisedTask(question, rows.select(c for c in rows.columns if c in needed), kept, kept, plan, metrics)
+
+
+def regroup(task: SupervisedTask, units: Table, why: str) -> SupervisedTask:
+    """The same question with a new plan of whole units.
+
+    Raises ProblemError where the split is by time, or where too few units are left to split."""
+    if task.question.time:
+        raise ProblemError(f"the split is by {task.question.time!r}, and cases cannot be moved against time")
+    plan = task.plan
+    own = pl.concat([task.cases(TRAIN), task.cases(TEST)]).select("case_id", own=pl.col("unit").cast(pl.String))
+    joined = own.join(units.select("case_id", "unit"), on="case_id", how="left", maintain_order="left").sort("case_id")
+    named = joined.select(pl.coalesce("unit", "own")).to_series().to_numpy()
+    test = float((plan.roles == TEST_ROLE).mean())
+    fresh = group_plan(named, test=test, folds=plan.folds, seed=task.seed, name="unit")
+    return replace(task, plan=replace(fresh, why=why, units=named), _remembered={})
 
 
 def rebind(model: Model, data: Any) -> SupervisedTask:

@@ -72,10 +72,10 @@ class SupervisedRecipe(ABC):
             cases = cases[rows]
             coder = Coder.fit(task.target, cases)
         encoder, X = task.encoded(cases, self.encoding)
-        lesson = _lesson(coder, cases, X, encoder.categorical, task.metrics[0].name,
-                         val=self.early_stops, seed=ctx.seed)
+        lesson = lesson_of(coder, cases, X, encoder.categorical, task.metrics[0].name,
+                           val=self.early_stops, seed=ctx.seed)
         left = replace(ctx, budget_s=max(ctx.budget_s - (time.monotonic() - started), 0.0))
-        learner = self.learn(lesson, left) if coder.k > 0 else _constant(lesson)
+        learner = self.learn(lesson, left) if coder.k > 0 else constant(lesson)
         return SupervisedModel(task.signature, encoder, learner, coder)
 
 
@@ -83,15 +83,16 @@ def _either(goals: list[str]) -> str:
     return goals[0] if len(goals) == 1 else f"{', '.join(goals[:-1])} or {goals[-1]}"
 
 
-def _constant(lesson: Lesson) -> Learner:
+def constant(lesson: Lesson) -> Learner:
     """All rows have one class (or no label varies): there is nothing to learn."""
     from assay.paradigms.supervised.recipes.baselines import Constant
 
     return Constant(np.zeros(lesson.k))
 
 
-def _lesson(coder: Coder, cases: Table, X: Array, categorical: tuple[int, ...], metric: str,
-            *, val: bool, seed: int) -> Lesson:
+def lesson_of(coder: Coder, cases: Table, X: Array, categorical: tuple[int, ...], metric: str,
+              *, val: bool, seed: int) -> Lesson:
+    """The arrays of these cases, encoded already as X; with `val` some of them are set apart to stop early by."""
     y, names, unit = coder.encode(cases), cases["unit"].to_numpy(), None
     if cases["unit"].n_unique() < len(cases):
         unit = np.unique(names, return_inverse=True)[1]

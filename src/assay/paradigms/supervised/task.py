@@ -106,11 +106,13 @@ class SupervisedTask:
         if split.part == TEST.part and not np.isin(wanted, self.ids).all():
             raise LockedError(f"the test part of {self.title!r} is locked: this task was opened without it")
         rows = self.data[np.searchsorted(self.ids, wanted)]
-        named = pl.DataFrame({"case_id": wanted, "unit": self._units(rows, wanted)})
+        named = pl.DataFrame({"case_id": wanted, "unit": self._units(rows, wanted, self.plan.rows(split))})
         slices = [s.of(rows) for s in self.question.slices]
         return pl.concat([named, self.target.truth(rows), pl.DataFrame(slices)], how="horizontal")
 
-    def _units(self, rows: Table, ids: Array) -> pl.Series:
+    def _units(self, rows: Table, ids: Array, at: Array) -> pl.Series:
+        if self.plan.units is not None:
+            return pl.Series("unit", self.plan.units[at])
         return pl.Series("unit", ids) if not self.question.group else grouped(rows[self.question.group], ids)
 
     def inputs(self, cases: Table, /) -> Table:
@@ -169,6 +171,20 @@ class SupervisedTask:
         shuffled = inputs[name].gather(np.random.default_rng(seed).permutation(len(inputs)))
         return self._outcomes(model, cases, inputs.with_columns(shuffled))
 
+    # --- what the court asks ---------------------------------------------------------------------
+
+    def probe(self, fit: Table, held: Table, without: Sequence[str] = (), /) -> Table:
+        """The outcomes on `held` of a quick model that learned from `fit`, of all inputs but `without`."""
+        from assay.paradigms.supervised.probe import probe
+
+        return probe(self, fit, held, without)
+
+    def regrouped(self, units: Table, why: str, /) -> SupervisedTask:
+        """The same question with a new plan that keeps each unit of `units` (case_id, unit) on one side."""
+        from assay.paradigms.supervised.binding import regroup
+
+        return regroup(self, units, why)
+
     # --- saying and saving --------------------------------------------------------------------
 
     def facts(self) -> Mapping[str, Any]:
@@ -185,7 +201,8 @@ class SupervisedTask:
         test = self.order[self.plan.rows(TEST)]
         for part, chosen in (("train", ~np.isin(self.ids, test)), ("test", np.isin(self.ids, test))):
             _write_rows(folder / f"{part}.parquet", self.data.filter(chosen), self.ids[chosen])
-        _write_rows(folder / "plan.parquet", pl.DataFrame({"role": self.plan.roles}), self.order)
+        plan = pl.DataFrame({"role": self.plan.roles} | ({} if self.plan.units is None else {"unit": self.plan.units}))
+        _write_rows(folder / "plan.parquet", plan, self.order)
         write_json(folder / "task.json", {
             "format": 1, "question": asdict(self.question), "seal": self.seal(),
             "plan": {"folds": self.plan.folds, "method": self.plan.method, "why": self.plan.why},
@@ -271,7 +288,8 @@ def open_task(folder: Path, *, test: bool) -> SupervisedTask:
         raise StoreError(f"{folder / 'task.json'} cannot be read: {wrong}") from None
     question = question_from(said["question"])
     roles, order = _read_rows(folder / "plan.parquet")
-    plan = Plan(roles["role"].to_numpy(), **said["plan"])
+    units = roles["unit"].to_numpy() if "unit" in roles.columns else None
+    plan = Plan(roles["role"].to_numpy(), **said["plan"], units=units)
     data, ids = _read_rows(folder / "train.parquet")
     if test:
         more, more_ids = _read_rows(folder / "test.parquet")
