@@ -45,8 +45,8 @@ class Court:
 
 
 def hold_court(task: Task, until: float = float("inf")) -> Court:
-    """Every check of data in order of registration, priced. `until`: a moment of time.monotonic(); what comes after
-    it is not priced. Nothing for a task that cannot show its inputs."""
+    """Every check of data in order of registration, priced. `until`: a moment of time.monotonic(), after which only
+    sure leaks are priced. Nothing for a task that cannot show its inputs."""
     seen = Exhibits.of(task, until)
     if seen is None:
         return Court()
@@ -58,7 +58,9 @@ def hold_court(task: Task, until: float = float("inf")) -> Court:
     alone = [f.optimism for f in priced if f.level == "fail" and f.optimism]
     if len(alone) == 1 and together is None:
         return Court(tuple(priced), together, alone[0])
-    return Court(tuple(priced), together, seen.priced(columns, together) if columns or together is not None else None)
+    if not columns and together is None:
+        return Court(tuple(priced))
+    return Court(tuple(priced), together, seen.priced(columns, together, late=bool(columns)))
 
 
 def _priced(seen: Exhibits, found: Sequence[Finding]) -> list[Finding]:
@@ -68,7 +70,7 @@ def _priced(seen: Exhibits, found: Sequence[Finding]) -> list[Finding]:
 
 
 def _with_price(seen: Exhibits, found: Finding) -> Finding:
-    price = seen.priced(found.columns, found.together)
+    price = seen.priced(found.columns, found.together, late=found.level == "fail")
     if price is None:
         return found
     if found.together is not None and not found.columns and price.points.low <= 0 and found.level == "warn":

@@ -68,14 +68,16 @@ class Exhibits:
 
     # --- asking a quick model ---------------------------------------------------------------------
 
-    def probed(self, without: Sequence[str] = (), together: Table | None = None) -> Table | None:
+    def probed(
+        self, without: Sequence[str] = (), together: Table | None = None, *, late: bool = False
+    ) -> Table | None:
         """Out-of-fold outcomes (at most 6,000 training cases, four folds) of a quick model on all inputs but
         `without`, the cases of each unit of `together` (case_id, unit) on one side. None where the task cannot be
-        probed or the time is over. Asked twice, answered once."""
+        probed, or the time is over and it may not be `late`. Asked twice, answered once."""
         key = (tuple(sorted(without)), None if together is None else tuple(together["unit"].hash().to_list()))
         if key not in self._probed:
             prober: Any = self.task
-            if not isinstance(prober, Probes) or self.seconds_left <= 0:
+            if not isinstance(prober, Probes) or (self.seconds_left <= 0 and not late):
                 return None
             self._probed[key] = self._asked(prober, without, together)
         return self._probed[key]
@@ -114,9 +116,11 @@ class Exhibits:
 
     # --- what a leak is worth -----------------------------------------------------------------------
 
-    def priced(self, columns: Sequence[str] = (), together: Table | None = None) -> Optimism | None:
+    def priced(
+        self, columns: Sequence[str] = (), together: Table | None = None, *, late: bool = False
+    ) -> Optimism | None:
         """What these inputs, and cases of one unit on two sides, add to the deciding metric. None as for `probed`."""
-        leaky, honest = self.probed(), self.probed(columns, together)
+        leaky, honest = self.probed(late=late), self.probed(columns, together, late=late)
         if self.metric is None or leaky is None or honest is None or self.metric.missing(leaky.columns):
             return None
         if together is not None:                # cases of one unit rise and fall together

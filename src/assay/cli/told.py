@@ -63,14 +63,17 @@ def comparison_lines(found: list[Comparison]) -> Iterator[str]:
 
 def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
     """The doubts alone; what is in order is in the report."""
+    from assay.report.sentences import price
+
     for finding in findings:
         if finding.level in _TOLD:
-            yield f"{finding.level}: {finding.sentence}"
+            yield f"{finding.level}: {finding.sentence}" + (f" {price(finding.optimism)}" if finding.optimism else "")
 
 
 def finding_values(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     """Without tables and charts: those are in the report and in the run's folder."""
-    return [{"check": f.check, "level": f.level, "sentence": f.sentence, "numbers": plain(f.numbers)} for f in findings]
+    return [{"check": f.check, "level": f.level, "sentence": f.sentence, "numbers": plain(f.numbers),
+             "columns": list(f.columns), "optimism": plain(f.optimism) if f.optimism else None} for f in findings]
 
 
 def story_value(story: Story, **more: object) -> dict[str, Any]:
@@ -79,6 +82,7 @@ def story_value(story: Story, **more: object) -> dict[str, Any]:
         **{key: plain(getattr(story, key)) for key in _KEPT},
         "notes": list(story.facts.get("notes", ())),
         "court": finding_values(story.court),
+        "leaks": plain(story.leaks) if story.leaks else None,
         "test": plain(story.test.metrics),
         "findings": finding_values(story.test.findings),
         "importance": finding_values([story.importance])[0] if story.importance else None,

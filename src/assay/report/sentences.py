@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from assay.contract import Estimate
+from assay.contract import Estimate, Optimism
 from assay.report import figures
 from assay.report.story import Comparison, Story
 
@@ -24,8 +24,8 @@ def headline(story: Story) -> list[str]:
     if against is not None:
         said.append(difference(against, f"the best baseline ({against.other})"))
     alarms = [f for f in story.court if f.level in ("fail", "warn")]
-    if any(f.level == "fail" for f in alarms):
-        said.append("The data hold a sure leak, so these numbers are too good to be true.")
+    if leaks_allowed(story):
+        said.append(f"The data hold a sure leak, so these numbers are too good to be true. {honest_figure(story)}")
     elif alarms:
         said.append(f"The court of the data has {len(alarms)} doubt{'s' if len(alarms) > 1 else ''}, listed below.")
     return said
@@ -48,6 +48,23 @@ def difference(c: Comparison, other: str = "") -> str:
 
 def _turned(d: Estimate) -> Estimate:
     return Estimate(-d.value, -d.high, -d.low, d.n, d.method, d.level)
+
+
+def leaks_allowed(story: Story) -> bool:
+    """Whether the run went on although a check was sure of a leak."""
+    return any(f.level == "fail" for f in story.court)
+
+
+def honest_figure(story: Story) -> str:
+    """What a quick model scores without the leaks; empty where they could not be priced."""
+    return price(story.leaks, "the leaks") if story.leaks is not None else ""
+
+
+def price(of: Optimism, what: str = "it") -> str:
+    """The score of a quick model with a leak and without it, each with its interval, and the difference."""
+    return (f"A quick model scores {figures.said(of.metric)} {figures.value(of.leaky)} ({figures.interval(of.leaky)}) "
+            f"with {what} and {figures.value(of.honest)} ({figures.interval(of.honest)}) without, on the same held-out "
+            f"training cases: {figures.value(of.points)} ({figures.interval(of.points)}) would be optimism.")
 
 
 def careful(story: Story) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from assay.contract import Estimate, Finding, Report
+from assay.contract import Estimate, Finding, Optimism, Report
 from assay.errors import StoreError
 from assay.files import read_json, replacing, write_json
 
@@ -80,6 +80,7 @@ class Story:
     made: str                         # UTC time, ISO
     versions: Mapping[str, str]
     signature: Mapping[str, Any] = field(default_factory=dict)
+    leaks: Optimism | None = None     # what all leaks of the court add together, where there is any
 
 
 # --- to a folder and back --------------------------------------------------------------------

@@ -35,7 +35,7 @@ from assay.store.store import Store
 
 Listen = Callable[[dict[str, Any]], None]
 
-COURT_S, COURT_SHARE = 20.0, 0.25
+COURT_S, COURT_SHARE = 20.0, 0.3
 """Seconds that the court may take, and of the time left which share."""
 
 
@@ -180,8 +180,8 @@ class _Life:
             why = importance(self.task, model, cases, min(0.5 * self.clock.left, self.clock.tail_s))
         with self.stage("record", "saving the model and the report"):
             version_ = self.record(model, report)
-        story = self.tell(verdict, model, court=court.findings, test=report, comparisons=comparisons, importance=why,
-                          version=version_)
+        story = self.tell(verdict, model, court=court.findings, leaks=court.all_leaks, test=report,
+                          comparisons=comparisons, importance=why, version=version_)
         return self.close(story, model)
 
     # --- the stages --------------------------------------------------------------------------------
