@@ -7,6 +7,7 @@ table of *outcomes*: one row a case, columns named by their role.
 
     case_id          what the case is called; unique
     unit             what is independent of what: resampling and splitting keep a unit whole
+    moment           when it happened, a number, where cases are taken in the order of time
     target           the truth, where there is one (target.<label> for several)
     target.positive  the truth as yes or no, where one of two classes is the one looked for
     slice.<name>     a group that the case belongs to, as text

@@ -66,11 +66,13 @@ def hold_court(task: Task, until: float = float("inf")) -> Court:
 def _priced(seen: Exhibits, found: Sequence[Finding]) -> list[Finding]:
     dear = sorted((f for f in found if f.level in _DOUBTS and (f.columns or f.together is not None)),
                   key=lambda f: _DOUBTS.index(f.level))[:PRICED]
-    return [_with_price(seen, f) if any(f is d for d in dear) else f for f in found]
+    gone = Court(tuple(found)).columns
+    return [_with_price(seen, f, gone) if any(f is d for d in dear) else f for f in found]
 
 
-def _with_price(seen: Exhibits, found: Finding) -> Finding:
-    price = seen.priced(found.columns, found.together, late=found.level == "fail")
+def _with_price(seen: Exhibits, found: Finding, gone: Sequence[str]) -> Finding:
+    """`gone`: the inputs that sure leaks name, each leak being priced as if the others were mended."""
+    price = seen.priced(found.columns, found.together, gone=gone, late=found.level == "fail")
     if price is None:
         return found
     if found.together is not None and not found.columns and price.points.low <= 0 and found.level == "warn":

@@ -117,10 +117,14 @@ class Exhibits:
     # --- what a leak is worth -----------------------------------------------------------------------
 
     def priced(
-        self, columns: Sequence[str] = (), together: Table | None = None, *, late: bool = False
+        self, columns: Sequence[str] = (), together: Table | None = None, *, gone: Sequence[str] = (),
+        late: bool = False,
     ) -> Optimism | None:
-        """What these inputs, and cases of one unit on two sides, add to the deciding metric. None as for `probed`."""
-        leaky, honest = self.probed(late=late), self.probed(columns, together, late=late)
+        """What these inputs, and cases of one unit on two sides, add to the deciding metric where the inputs `gone`
+        are out already: else one leak would hide behind another. None as for `probed`."""
+        rest = [c for c in gone if c not in columns]
+        leaky = self.probed(rest, late=late)
+        honest = self.probed([*rest, *columns], together, late=late)
         if self.metric is None or leaky is None or honest is None or self.metric.missing(leaky.columns):
             return None
         if together is not None:                # cases of one unit rise and fall together

@@ -25,7 +25,7 @@ def headline(story: Story) -> list[str]:
         said.append(difference(against, f"the best baseline ({against.other})"))
     alarms = [f for f in story.court if f.level in ("fail", "warn")]
     if leaks_allowed(story):
-        said.append(f"The data hold a sure leak, so these numbers are too good to be true. {honest_figure(story)}")
+        said.append("The data hold a sure leak, so these numbers are too good to be true.")
     elif alarms:
         said.append(f"The court of the data has {len(alarms)} doubt{'s' if len(alarms) > 1 else ''}, listed below.")
     return said

@@ -99,7 +99,7 @@ class SupervisedTask:
     # --- cases ------------------------------------------------------------------------------
 
     def cases(self, split: Split, /) -> Table:
-        """case_id (the row number in the source, from 0), unit, target columns, slice columns.
+        """case_id (the row number in the source, from 0), unit, moment under --time, target columns, slice columns.
 
         Raises LockedError for TEST on a task opened without its test part."""
         wanted = self.order[self.plan.rows(split)]
@@ -107,6 +107,8 @@ class SupervisedTask:
             raise LockedError(f"the test part of {self.title!r} is locked: this task was opened without it")
         rows = self.data[np.searchsorted(self.ids, wanted)]
         named = pl.DataFrame({"case_id": wanted, "unit": self._units(rows, wanted, self.plan.rows(split))})
+        if self.question.time:
+            named = named.with_columns(rows[self.question.time].to_physical().alias("moment"))
         slices = [s.of(rows) for s in self.question.slices]
         return pl.concat([named, self.target.truth(rows), pl.DataFrame(slices)], how="horizontal")
 
