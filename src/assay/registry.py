@@ -74,7 +74,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
 }
 
-EXTRAS = {"xgboost": "boost", "catboost": "boost"}
+EXTRAS = {"xgboost": "boost", "catboost": "boost", "cleanlab": "audit", "cryptography": "sign"}
 """Which extra brings an optional library, by its import name."""
 
 
