@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from assay.contract import Blends, Estimate, Metric, Model, Paradigm, Table
+from assay.contract import Array, Blends, Estimate, Metric, Model, Paradigm, Table
 from assay.errors import AssayError
 from assay.report import figures
 from assay.search.ensemble import Blend, Mixture, mix
 from assay.search.race import LEAST_REFIT, Race, Runner
+from assay.stats.folds import against
 from assay.stats.intervals import estimate
-from assay.stats.paired import Difference, compare, holm
+from assay.stats.paired import Difference, holm_from_best
 from assay.store.package import load_model
 
 EQUAL = 0.02
@@ -44,6 +45,7 @@ class Verdict:
     why: str
     runner_up: str | None
     scope: tuple[int, ...]                      # the folds that the leaderboard is scored on
+    scores: Mapping[str, Table] = field(default_factory=dict)   # outcomes there of each that could be chosen
 
     @property
     def ranked(self) -> list[Runner]:
@@ -62,16 +64,17 @@ def decide(race: Race, paradigm: Paradigm) -> Verdict:
     metric, seed = race.metric, race.task.seed
     order = sorted(through, key=lambda r: -metric.goodness(metric.fn(scores[r.entrant.name])))
     best = order[0]
-    gaps = {r.entrant.name: compare(metric, scores[best.entrant.name], scores[r.entrant.name], seed=seed)
-            for r in order[1:]}
-    mixture = _mixture(race, paradigm, scores, best, scope)
+    fold = np.repeat(scope, [best.done[f]["cases"] for f in scope])
+    gaps = against(metric, best.entrant.name, scores, fold, seed=seed)
+    mixture = _mixture(race, paradigm, scores, best, fold)
     chosen, weights, why = _choose(order, gaps, mixture)
     lines = _lines(race, order, gaps, scores)
     if chosen == "ensemble" and mixture is not None:
         top = Line(None, "ensemble", _recipe_of(weights), "best", estimate(metric, mixture.outcomes, seed=seed), None)
-        lines = [top, *_behind_mixture(lines, mixture, scores, metric, seed)]
+        lines = [top, *_behind_mixture(lines, mixture, scores, metric, fold, seed)]
     runner_up = next((r.entrant.name for r in order if r.entrant.name != chosen and not r.entrant.baseline), None)
-    return Verdict(tuple(lines), weights, chosen, why, runner_up, scope)
+    candidates = scores if chosen != "ensemble" or mixture is None else {**scores, "ensemble": mixture.outcomes}
+    return Verdict(tuple(lines), weights, chosen, why, runner_up, scope, candidates)
 
 
 def _scope(race: Race) -> tuple[int, ...]:
@@ -81,13 +84,12 @@ def _scope(race: Race) -> tuple[int, ...]:
 
 
 def _mixture(
-    race: Race, paradigm: Paradigm, scores: Mapping[str, Table], best: Runner, scope: tuple[int, ...]
+    race: Race, paradigm: Paradigm, scores: Mapping[str, Table], best: Runner, fold: Array
 ) -> Mixture | None:
     """The greedy mixture of the recipes besides the baselines, where the paradigm blends and there is time."""
     names = [r.entrant.name for r in race.runners if r.entrant.name in scores and not r.entrant.baseline]
     if not isinstance(paradigm, Blends) or len(names) < 2 or best.entrant.baseline or race.clock.left < 1:
         return None
-    fold = np.repeat(scope, [best.done[f]["cases"] for f in scope])
     theirs = {n: scores[n] for n in names}
     return mix(theirs, best.entrant.name, fold, metric=race.metric, blends=paradigm, seed=race.task.seed)
 
@@ -122,12 +124,12 @@ def _cheapest_equal(order: list[Runner], gaps: Mapping[str, Difference]) -> Runn
 def _lines(
     race: Race, order: list[Runner], gaps: Mapping[str, Difference], scores: Mapping[str, Table]
 ) -> list[Line]:
-    adjusted = dict(zip(gaps, holm([g.p for g in gaps.values()]), strict=True)) if gaps else {}
+    behind = _behind(gaps)
     lines = []
     for runner in order:
         name = runner.entrant.name
         gap = gaps.get(name)
-        status = "best" if gap is None else "tied" if adjusted[name] > 0.05 else "behind"
+        status = "best" if gap is None else "behind" if name in behind else "tied"
         status = "baseline" if runner.entrant.baseline and status != "best" else status
         score = estimate(race.metric, scores[name], seed=race.task.seed)
         lines.append(Line(runner, name, runner.entrant.said, status, score, gap.estimate if gap else None))
@@ -140,18 +142,22 @@ def _lines(
     return lines
 
 
+def _behind(gaps: Mapping[str, Difference]) -> set[str]:
+    """Who is surely behind the best: at most one race in twenty says so of an equal (benchmarks/false_winners.py)."""
+    adjusted = holm_from_best([g.p for g in gaps.values()])
+    return {name for name, p in zip(gaps, adjusted, strict=True) if p <= 0.05}
+
+
 def _behind_mixture(
-    lines: list[Line], mixture: Mixture, scores: Mapping[str, Table], metric: Metric, seed: int
+    lines: list[Line], mixture: Mixture, scores: Mapping[str, Table], metric: Metric, fold: Array, seed: int
 ) -> list[Line]:
     """The other lines, once the mixture is best: each that was scored on all folds, compared with it."""
-    gaps = {line.name: compare(metric, mixture.outcomes, scores[line.name], seed=seed)
-            for line in lines if line.name in scores}
-    adjusted = dict(zip(gaps, holm([g.p for g in gaps.values()]), strict=True))
+    gaps = against(metric, "ensemble", {**scores, "ensemble": mixture.outcomes}, fold, seed=seed)
+    behind = _behind(gaps)
     return [
-        line if line.name not in gaps else Line(
-            line.runner, line.name, line.settings,
-            "baseline" if line.status == "baseline" else "tied" if adjusted[line.name] > 0.05 else "behind",
-            line.score, gaps[line.name].estimate,
+        line if line.name not in gaps else replace(
+            line, behind=gaps[line.name].estimate,
+            status="baseline" if line.status == "baseline" else "behind" if line.name in behind else "tied",
         )
         for line in lines
     ]
