@@ -290,6 +290,29 @@ class Regroups(Protocol):
 
 
 @runtime_checkable
+class Finishes(Protocol):
+    """A paradigm that can mend a model's answers, and bound them, by what it answered for cases held out."""
+
+    def finished(
+        self, model: Model, outcomes: Table, metric: Metric, seed: int, /
+    ) -> tuple[Model, tuple[Finding, ...]]:
+        """The model, wrapped: its probabilities calibrated where that helps out of fold, its answers bounded
+        (`Bounds`); and what was found while choosing. outcomes: of the same model, or of the fold models that it
+        averages, for training cases that they did not learn from; `metric` decides."""
+        ...
+
+
+@runtime_checkable
+class Bounds(Protocol):
+    """A model that can say how far its answers may be off."""
+
+    def predict_within(self, batch: Table, level: float, /) -> Table:
+        """What `predict` answers and beside it where the truth lies with probability `level`, over all cases alike:
+        columns `low` and `high` for a number, `set` (a list of classes) for a class. Pure, rows aligned."""
+        ...
+
+
+@runtime_checkable
 class Tunes(Protocol):
     """A recipe that can be varied."""
 

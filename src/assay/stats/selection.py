@@ -92,7 +92,7 @@ def _draws(metric: Metric, tables: Sequence[Table], seed: int) -> tuple[Array, f
             means = (counts @ sums) / (counts @ sizes)
         return value_of(metric, means.reshape(len(counts), len(tables), width))
 
-    found = []
+    found: list[Array] = []
     drawn = weights(units, seed=seed)
     for start in range(0, len(drawn), _CHUNK):
         counts = drawn[start:start + _CHUNK]
