@@ -105,7 +105,8 @@ def _draws(metric: Metric, tables: Sequence[Table], seed: int) -> tuple[Array, f
 
 def _redrawn(metric: Metric, tables: Sequence[Table], seed: int) -> tuple[Array, float]:
     sample, rng = Sample.of(tables[0], 0.95, seed), np.random.default_rng(seed)
-    until, found = time.monotonic() + _SECONDS, []
+    until = time.monotonic() + _SECONDS
+    found: list[float] = []
     while len(found) < _MOST_REDRAWN and (len(found) < _FEWEST_REDRAWN or time.monotonic() < until):
         counts = np.bincount(rng.integers(0, sample.units, sample.units), minlength=sample.units)[sample.codes]
         bag, out = np.repeat(np.arange(len(counts)), counts), np.flatnonzero(counts == 0)
