@@ -142,7 +142,7 @@ def test_what_speaks_against_the_numbers_is_listed_worst_first() -> None:
     listed = careful(replace(told, looks=3, comparisons=(weak,), court=(leak,), declared={"allow_leaks": True}))
     assert [level for level, _ in listed] == ["fail", "fail", "warn", "warn", "warn", "note"]
     text = " ".join(sentence for _, sentence in listed)
-    for named in ("under other names", "Leaks were allowed", "small (86", "opened 3 times", "surely better than prior"):
+    for named in ("under other names", "Leaks were allowed", "small (86", "look number 3", "surely better than prior"):
         assert named in text
     assert careful(replace(told, court=(), cut=(), test=replace(told.test, findings=()))) == [
         ("warn", "The test part is small (86 independent units), so the intervals are wide.")]

@@ -103,12 +103,6 @@ def test_a_run_keeps_what_it_is_told(store: Store) -> None:
     assert event == {"kind": "stage", "name": "race", "score": 0.5, "lost": None, "shape": [1, 2], "word": "größer"}
 
 
-def test_looks_are_counted(store: Store) -> None:
-    run = store.new_run("churn", {})
-    assert [run.look("assay train", "the winner"), run.look("ada", "again")] == [1, 2]
-    assert [(look["who"], look["what"]) for look in run.looks()] == [("assay train", "the winner"), ("ada", "again")]
-
-
 def test_a_listener_that_fails_is_dropped_with_one_warning(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     run, heard = store.new_run("churn", {}), []
 

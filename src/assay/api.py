@@ -13,8 +13,10 @@ from assay.stages import compare as _compare
 from assay.stages import evaluate as _evaluate
 from assay.stages import load as _load
 from assay.stages import train as _train
+from assay.stages import verify as _verify
 from assay.stages.load import Loaded
 from assay.stages.train import Trained
+from assay.stages.verify import Verified
 from assay.store.store import Store
 
 
@@ -48,6 +50,13 @@ def evaluate(model: Loaded | str | Path, data: Any, /, *, store: str | Path | No
 def compare(run: str, other: str, /, *, store: str | Path | None = None) -> list[Comparison]:
     """Two runs on the test cases they share, paired, metric by metric."""
     return _compare.compare(run, other, store=_at(store))
+
+
+def verify(run: str | Path, /, *, key: str | Path | None = None, store: str | Path | None = None) -> Verified:
+    """Check a finished run, by its name or its folder, against its receipt and compute every number anew.
+
+    key: a public key that has to have signed it. Raises GateError that names the first difference."""
+    return _verify.verify(str(run), key=None if key is None else str(key), store=_at(store))
 
 
 def _at(store: str | Path | None) -> Store | None:

@@ -33,7 +33,11 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Plain JSON, sorted by nothing, NaN refused, non-ASCII kept."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=plain) + "\n")
+    write_text(path, as_json(value))
+
+
+def as_json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=plain) + "\n"
 
 
 def read_json(path: Path) -> Any:

@@ -65,14 +65,14 @@ def report(
     open: bool = False,
     common: Common = Common(),
 ) -> None:
-    """Draw the report of a run anew and say where it is.
+    """Where the report of a run is, or with --out a new drawing of it.
 
     Parameters
     ----------
     run
         A run's id, the beginning of one that is unique, or 'last'.
     out
-        Write it here instead of into the run's folder.
+        Draw it anew and write it here.
     open
         Show it in the web browser.
     """

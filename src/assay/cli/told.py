@@ -22,6 +22,7 @@ def story_lines(story: Story) -> Iterator[str]:
     """What was understood, who won by how much, what the test part says, and what to be careful of."""
     from assay.report import figures
     from assay.report.leaderboard import leaderboard_lines
+    from assay.report.sentences import looked
 
     yield f"{story.title}: {story.task}, judged by {figures.said(story.metric)}: {story.why_metric.rstrip('.')}."
     yield f"{story.plan['train']:,} cases to learn from, {story.plan['test']:,} locked away; {story.plan['why']}."
@@ -31,8 +32,7 @@ def story_lines(story: Story) -> Iterator[str]:
     yield from leaderboard_lines(story)
     yield ""
     yield story.why_chosen
-    times = "once" if story.looks == 1 else f"{story.looks} times"
-    yield f"On {len(story.test.outcomes):,} test cases, opened {times}:"
+    yield f"On {len(story.test.outcomes):,} test cases. {looked(story)}"
     yield from metric_lines(story.test.metrics, story.units)
     yield from (c.verdict for c in story.comparisons)
     yield from finding_lines(story.test.findings)
@@ -46,7 +46,8 @@ def metric_lines(metrics: Mapping[str, Estimate], units: Mapping[str, str]) -> l
     from assay.report import figures
 
     rows = [(f"  {name}", figures.value(e), figures.interval(e), units.get(name, "")) for name, e in metrics.items()]
-    return columns(("  metric", "value", "95% interval", ""), rows)
+    level = next((figures.level(e) for e in metrics.values()), "95%")
+    return columns(("  metric", "value", f"{level} interval", ""), rows)
 
 
 def comparison_lines(found: list[Comparison]) -> Iterator[str]:

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
         Command("show", "RUN", "what a run found, as text", "assay.cli.runs:show"),
         Command("report", "RUN", "where the report of a run is; --open shows it", "assay.cli.runs:report"),
         Command("compare", "RUN RUN", "two runs on the test cases they share", "assay.cli.runs:compare"),
+        Command("verify", "RUN", "check a run against its receipt; any change fails", "assay.cli.verify:verify"),
     ),
     "Use a model": (
         Command("predict", "NAME FILE", "answers for new rows", "assay.cli.models:predict"),

@@ -47,6 +47,15 @@ def interval(estimate: Estimate) -> str:
     return f"{number(estimate.low, d)} to {number(estimate.high, d)}"
 
 
+def level(estimate: Estimate) -> str:
+    """Of its interval.
+
+    >>> level(Estimate(0.8, 0.7, 0.9, 50, "bootstrap", 1 - 0.05 / 3))
+    '98.3%'
+    """
+    return f"{100 * estimate.level:.3g}%"
+
+
 def value(estimate: Estimate) -> str:
     """The value with the decimals of its interval."""
     return number(estimate.value, decimals(estimate))

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from assay.contract import Estimate, Finding
 from assay.report import charts, figures
-from assay.report.sentences import LEVELS, careful, difference, headline, honest_figure, leaks_allowed, price
+from assay.report.sentences import LEVELS, careful, difference, headline, honest_figure, leaks_allowed, looked, price
 from assay.report.story import Entry, Story
 from assay.report.words import Linker
 
@@ -38,7 +38,7 @@ def render(story: Story) -> str:
         court=sorted((f for f in story.court if f.level != "skipped"), key=lambda f: LEVELS.index(f.level)),
         careful=careful(story), spent=_spent(story), commands=_commands(story), declared=_declared(story),
         table_of=_table_of, chart_rows=charts.rows_of, title_of=_title_of, difference=difference,
-        price=price, allowed=leaks_allowed(story), honest=honest_figure(story),
+        price=price, looked=looked, allowed=leaks_allowed(story), honest=honest_figure(story),
     )
 
 

@@ -18,7 +18,8 @@ def headline(story: Story) -> list[str]:
     rows = len(story.test.outcomes)
     said = [
         f"The model chosen for {story.title} is {story.chosen}. On {rows:,} test cases that nothing was learned from, "
-        f"its {name} is {figures.value(main)}; the data allow {figures.interval(main)} ({main.level:.0%} interval)."
+        f"its {name} is {figures.value(main)}; the data allow {figures.interval(main)} "
+        f"({figures.level(main)} interval)."
     ]
     against = _against_baseline(story)
     if against is not None:
@@ -50,6 +51,15 @@ def _turned(d: Estimate) -> Estimate:
     return Estimate(-d.value, -d.high, -d.low, d.n, d.method, d.level)
 
 
+def looked(story: Story) -> str:
+    """How often the labels of the test part had been looked at, and what follows for the intervals."""
+    if story.looks == 1:
+        return "Their labels were looked at for the first time."
+    level = figures.level(story.test.metrics[story.metric])
+    return (f"This was look number {story.looks} at the test labels, counted over all runs of the store. Choosing by "
+            f"earlier looks makes a score too good, so the intervals are drawn at {level} (0.05 over the looks).")
+
+
 def leaks_allowed(story: Story) -> bool:
     """Whether the run went on although a check was sure of a leak."""
     return any(f.level == "fail" for f in story.court)
@@ -77,7 +87,7 @@ def careful(story: Story) -> list[tuple[str, str]]:
     if main.n < SMALL:
         out.append(("warn", f"The test part is small ({main.n:,} independent units), so the intervals are wide."))
     if story.looks > 1:
-        out.append(("warn", f"The test part was opened {story.looks} times; choosing by it makes its scores too good."))
+        out.append(("warn", looked(story)))
     against = _against_baseline(story)
     if against is not None and against.difference.low <= 0:
         out.append(("warn", f"The model is not surely better than {against.other}, which is far simpler."))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from assay.contract import TEST, Report
+from assay.contract import TEST, Report, Table
 from assay.stages.load import Loaded, load, paradigm_of
 from assay.stages.prove import report_on
+from assay.store import looks
+from assay.store.package import manifest
 from assay.store.store import Store
 
 
@@ -17,4 +19,16 @@ def evaluate(model: Loaded | str | Path, data: Any, *, store: Store | None = Non
     data: whatever the model's paradigm reads: a labelled file or frame, an environment's id."""
     loaded = model if isinstance(model, Loaded) else load(model, store=store)
     task = paradigm_of(loaded).rebind(loaded.model, data)
-    return report_on(task, task.attempt(loaded.model, task.cases(TEST)), "new")
+    cases = task.cases(TEST)
+    level = _looked(loaded, cases, store).level
+    return report_on(task, task.attempt(loaded.model, cases), "new", level=level)
+
+
+def _looked(loaded: Loaded, cases: Table, store: Store | None) -> looks.Look:
+    """This model's look at these labels, counted in the store it came from or that is found; else it is the first."""
+    sealed = looks.seal(cases)
+    where = store or Store.found()
+    if where is None:
+        return looks.Look(sealed, 1, "")
+    digest = manifest(loaded.folder)["digest"]
+    return looks.record(where.folder, sealed, run=f"model {digest}", what=f"assay evaluate {loaded.name}")

@@ -10,12 +10,12 @@ import numpy as np
 import polars as pl
 
 from assay import checks
-from assay.contract import Chart, Finding, Metric, Model, Report, Series, Split, Table, Task
+from assay.contract import Chart, Estimate, Finding, Metric, Model, Report, Series, Split, Table, Task
 from assay.report import figures
 from assay.report.story import Comparison
 from assay.search.race import Race
 from assay.stats.intervals import estimate
-from assay.stats.paired import Difference, compare
+from assay.stats.paired import Difference, compare, together
 
 CHUNK = 5_000
 
@@ -48,26 +48,31 @@ def attempt_within(task: Task, model: Model, cases: Table, seconds: float) -> At
     return Attempted(pl.concat(done).sort("case_id"), len(cases))
 
 
-def report_on(task: Task, outcomes: Table, split: str) -> Report:
-    """Every metric that the outcomes allow, each with its interval, and what the checks of outcomes see."""
-    columns = outcomes.columns
-    metrics = {m.name: estimate(m, outcomes, seed=task.seed) for m in task.metrics if not m.missing(columns)}
+def estimates(task: Task, outcomes: Table, *, level: float) -> dict[str, Estimate]:
+    """Every metric that the outcomes allow, each with its interval at `level`."""
+    fitting = [m for m in task.metrics if not m.missing(outcomes.columns)]
+    return {m.name: estimate(m, outcomes, level=level, seed=task.seed) for m in fitting}
+
+
+def report_on(task: Task, outcomes: Table, split: str, *, level: float = 0.95) -> Report:
+    """Every metric with its interval at `level`, and what the checks of outcomes see."""
+    metrics = estimates(task, outcomes, level=level)
     bare = Report(task.title, split, metrics, outcomes)
     return Report(task.title, split, metrics, outcomes, checks.run_outcomes(bare, task))
 
 
 def put_side_by_side(
-    metric: Metric, winner: str, outcomes: Table, others: Sequence[tuple[str, Table]], seed: int
+    metric: Metric, winner: str, outcomes: Table, others: Sequence[tuple[str, Table]], seed: int, *, level: float = 0.95
 ) -> tuple[Comparison, ...]:
-    """The winner against each other one, on the cases that both were confronted with."""
-    made = []
-    for name, theirs in others:
-        both = outcomes.select("case_id").join(theirs, on="case_id", how="inner", maintain_order="left")
-        ours = both.select("case_id").join(outcomes, on="case_id", how="left", maintain_order="left")
-        difference = compare(metric, ours, both.select(theirs.columns), seed=seed)
-        made.append(Comparison(winner, name, metric.name, difference.estimate, difference.p,
-                               _verdict(winner, name, metric, difference)))
-    return tuple(made)
+    """The winner against each other one, on the cases that both were confronted with; all hold at once at `level`."""
+    ours, theirs = [], []
+    for _, table in others:
+        both = outcomes.select("case_id").join(table, on="case_id", how="inner", maintain_order="left")
+        ours.append(both.select("case_id").join(outcomes, on="case_id", how="left", maintain_order="left"))
+        theirs.append(both.select(table.columns))
+    found = together(metric, ours, theirs, level=level, seed=seed)
+    return tuple(Comparison(winner, name, metric.name, d.estimate, d.p, _verdict(winner, name, metric, d))
+                 for (name, _), d in zip(others, found, strict=True))
 
 
 def _verdict(winner: str, other: str, metric: Metric, difference: Difference) -> str:

@@ -21,8 +21,10 @@ def show(ref: str, store: Store | None = None) -> Story:
 
 
 def write_report(ref: str, store: Store | None = None, out: Path | None = None) -> Path:
-    """Draw the report of a run anew and write it to `out`, or in its place in the run's folder."""
+    """Where the report of a run is. With `out` it is drawn anew and written there; the one in the run's folder stays
+    as it was made, for the receipt vouches for it."""
     store = store or Store.find()
     page = out or store.run(ref).folder / "report.html"
-    write_text(page, render(show(ref, store)))
+    if out is not None or not page.exists():
+        write_text(page, render(show(ref, store)))
     return page

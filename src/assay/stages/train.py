@@ -13,7 +13,7 @@ from typing import Any
 from assay.checks.court import Court, hold_court, mended
 from assay.contract import TEST, Estimate, Model, Paradigm, Report, Table, Task
 from assay.errors import GateError, ProblemError, StoreError
-from assay.files import write_text
+from assay.files import write_json, write_text
 from assay.problem import Problem
 from assay.report.page import render
 from assay.report.story import Comparison, Entry, Story, story_to_json
@@ -27,6 +27,7 @@ from assay.stages.load import Loaded
 from assay.stages.prove import attempt_within, learning_curve, put_side_by_side, report_on
 from assay.stages.recognise import recognise
 from assay.stages.refuse import refusal
+from assay.store import looks, receipt, signing
 from assay.store.disk import telling
 from assay.store.models import name_from, valid_name
 from assay.store.package import save_model, versions
@@ -63,6 +64,7 @@ def train(problem: Problem, *, store: Store | None = None, listen: Listen | None
     listen: called with each event of the run, a dict with `kind`. Raises UserError for a problem or data that cannot
     be used, GateError where a check is sure of a leak and `allow_leaks` is not set."""
     clock, model_name = _clock(problem), _model_name(problem)
+    signing.private_key()                       # one that cannot be used is told now, not after the race
     tell = listen or (lambda _: None)
     name, paradigm = recognise(problem)
     known(name, problem.recipes)
@@ -82,6 +84,7 @@ def resume(ref: str | None, *, store: Store | None = None, listen: Listen | None
     """Go on with a run that was interrupted or killed: the latest, or the one named. What was finished is kept.
 
     Raises ProblemError where there is nothing to resume."""
+    signing.private_key()
     store = store or Store.find()
     run = store.run(ref) if ref else next(iter(store.unfinished()), None)
     if run is None:
@@ -149,6 +152,7 @@ class _Life:
     clock: Clock
     store: Store
     cut: list[str] = field(default_factory=list)
+    look: looks.Look = field(init=False)        # at the labels of the test part, once it has been taken
 
     def emit(self, kind: str, **payload: Any) -> None:
         self.run.emit(kind, elapsed=round(self.clock.elapsed, 3), **payload)
@@ -220,8 +224,10 @@ class _Life:
         return race
 
     def prove(self, race: Race, verdict: Verdict, model: Model) -> tuple[Report, tuple[Comparison, ...]]:
-        self.run.look(who="assay train", what="the chosen model, a baseline and the runner-up, once")
         cases = self.task.cases(TEST)
+        self.look = looks.record(self.store.folder, looks.seal(cases), run=self.run.id,
+                                 what="the chosen model, a baseline and the runner-up, once")
+        write_json(self.run.folder / "look.json", asdict(self.look))
         ours = attempt_within(self.task, model, cases, 0.4 * self.clock.left)
         if not ours.whole:
             self.cut.append(f"The model was put to {len(ours.outcomes):,} of {ours.of:,} test cases, chosen at random.")
@@ -231,11 +237,12 @@ class _Life:
                 theirs = rival(race, runner, verdict, self.paradigm, self.name)
                 tried = attempt_within(self.task, theirs, cases, 0.15 * self.clock.left)
                 others.append((runner.entrant.name, tried.outcomes))
-        report = report_on(self.task, ours.outcomes, "test")
+        report = report_on(self.task, ours.outcomes, "test", level=self.look.level)
         report = Report(report.task, report.split, report.metrics, report.outcomes,
                         (*report.findings, learning_curve(race)))
         self._keep("test", ours.outcomes)
-        return report, put_side_by_side(race.metric, verdict.chosen, ours.outcomes, others, self.task.seed)
+        return report, put_side_by_side(race.metric, verdict.chosen, ours.outcomes, others, self.task.seed,
+                                        level=self.look.level)
 
     def _rivals(self, verdict: Verdict) -> list[Runner]:
         """The best baseline and the runner-up: the best recipe besides the chosen one."""
@@ -260,7 +267,7 @@ class _Life:
             metric_says={n: m.says for n, m in metrics.items()},
             higher_is_better={n: m.higher_is_better for n, m in metrics.items()},
             units={n: m.unit for n, m in metrics.items()}, leaderboard=_entries(verdict),
-            chosen=verdict.chosen, why_chosen=verdict.why, looks=len(self.run.looks()),
+            chosen=verdict.chosen, why_chosen=verdict.why, looks=self.look.number,
             spent=dict(self.clock.spent), budget_s=self.problem.budget_s,
             cut=tuple(self.cut), made=datetime.now(UTC).isoformat(timespec="seconds"), versions=versions(),
             signature=asdict(model.signature), **found,
@@ -271,11 +278,13 @@ class _Life:
         story_to_json(story, self.run.folder)
         write_text(page, render(story))
         deciding = story.test.metrics[story.metric]
+        self.emit("done", run=self.run.id, report=str(page))
         self.run.finish("done", {
             "title": story.title, "chosen": story.chosen, "metric": story.metric, **_numbers(deciding),
             "name": story.name, "version": story.version, "seconds": round(self.clock.elapsed, 2),
-        })
-        self.emit("done", run=self.run.id, report=str(page))
+        }, vouch=lambda record: receipt.write(
+            self.run.folder, record, task="task", outcomes="evidence/test.parquet", metrics=story.test.metrics,
+            look=asdict(self.look)))
         return Trained(self.run, story, Loaded(model, self.name, story.name, self.run.folder / "model"), page)
 
     def _keep(self, name: str, outcomes: Table) -> None:

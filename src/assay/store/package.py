@@ -91,7 +91,7 @@ def _write_manifest(model: Model, made: Path, lineage: Mapping[str, Any]) -> dic
         "versions": versions(), "lineage": disk.finite(lineage), "made": disk.now(),
     }
     (made / "card.md").write_text(_card(model.signature, said), encoding="utf-8")
-    said["files"] = {name: files.sha256(path) for name, path in sorted(_walk(made).items())}
+    said["files"] = {name: files.sha256(path) for name, path in sorted(plain_files(made).items())}
     said["digest"] = _digest(said)
     said["seal"] = _seal(said)
     files.write_json(made / MANIFEST, said)
@@ -170,7 +170,7 @@ def _hash(said: Mapping[str, Any], without: tuple[str, ...]) -> str:
 
 def _check_files(folder: Path, recorded: Mapping[str, Any]) -> None:
     """Names are compared with what is there and never opened as given, so none can lead elsewhere."""
-    found = _walk(folder)
+    found = plain_files(folder)
     found.pop(MANIFEST, None)
     wrong = [f"{name} is missing" for name in recorded if name not in found]
     wrong += [f"{name} was added" for name in found if name not in recorded]
@@ -180,7 +180,7 @@ def _check_files(folder: Path, recorded: Mapping[str, Any]) -> None:
         raise _tampered(folder, wrong)
 
 
-def _walk(folder: Path) -> dict[str, Path]:
+def plain_files(folder: Path) -> dict[str, Path]:
     """Relative name -> path of all files below. Raises TamperedError at a link or anything that is no plain file."""
     found = {}
     for here, inner, names in os.walk(folder, followlinks=False):

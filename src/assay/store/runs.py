@@ -78,10 +78,18 @@ class Run:
         """Set fields of run.json. For the process that claimed the run: nobody guards against two at once."""
         disk.write(self.folder / "run.json", {**self.info(), **fields})
 
-    def finish(self, status: Ending, summary: Mapping[str, Any]) -> None:
-        """Say how it ended and let go of the claim."""
+    def finish(
+        self, status: Ending, summary: Mapping[str, Any], vouch: Callable[[dict[str, Any]], str] | None = None
+    ) -> None:
+        """Say how it ended and let go of the claim.
+
+        vouch: is given the whole last record before it is written, and answers with what stands for the run's folder
+        (`receipt.py`); that is kept in the record, which so changes together with the receipt."""
         try:
-            self.update(status=status, ended=disk.now(), summary=summary, versions=versions())
+            info = disk.finite({**self.info(), "status": status, "ended": disk.now(), "summary": summary,
+                                "versions": versions()})
+            vouched = {} if vouch is None else {"receipt": vouch(info)}
+            disk.write(self.folder / "run.json", {**info, **vouched})
         finally:
             self._let_go()
 
@@ -104,16 +112,6 @@ class Run:
         if self._mine:
             self._mine = False
             disk.release(self.folder / "lock")
-
-    # --- looks at the test part --------------------------------------------------------------
-
-    def look(self, who: str, what: str) -> int:
-        """Record that the test part is opened; how often it has been by now."""
-        disk.append(self.folder / "looks.jsonl", {"when": disk.now(), "who": who, "what": what})
-        return len(self.looks())
-
-    def looks(self) -> list[dict[str, Any]]:
-        return disk.lines(self.folder / "looks.jsonl")
 
 
 def told(info: dict[str, Any], folder: Path) -> dict[str, Any]:

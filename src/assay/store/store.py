@@ -68,6 +68,14 @@ class Store:
         raise StoreError(f"there is no assay store in {here} or above it. Train something first (assay train ...), or "
                          f"say where the store is with --store or {VARIABLE}.")
 
+    @classmethod
+    def found(cls) -> Store | None:
+        """The store that `find` finds, or None where there is none."""
+        try:
+            return cls.find()
+        except StoreError:
+            return None
+
     # --- runs ----------------------------------------------------------------------------------
 
     def new_run(self, name: str, declared: Mapping[str, Any]) -> Run:
