@@ -189,6 +189,8 @@ def test_the_second_look_at_the_same_labels_is_counted_and_widens(
     first, second = (assay.train(str(table), target=target, store=store, **TREE) for _ in range(2))
     other = assay.train(str(table), target=target, store=store, **{**TREE, "seed": 4})
     assert [t.story.looks for t in (first, second, other)] == [1, 2, 1]
+    assert [t.story.other_looks for t in (first, second, other)] == [0, 0, 2]
+    assert "tested 2 times on other test parts" in other.report.read_text(encoding="utf-8")
     a, b = (t.evidence.metrics["roc_auc"] for t in (first, second))
     assert a.value == b.value and (a.level, b.level) == (0.95, 0.975)
     assert b.low < a.low and b.high > a.high

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _TOLD = ("warn", "fail")
 _KEPT = (
     "run", "name", "version", "title", "task", "declared", "plan", "metric", "why_metric", "leaderboard", "chosen",
-    "why_chosen", "comparisons", "looks", "spent", "budget_s", "cut", "made", "versions",
+    "why_chosen", "comparisons", "looks", "other_looks", "spent", "budget_s", "cut", "made", "versions",
 )
 
 

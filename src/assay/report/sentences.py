@@ -88,6 +88,9 @@ def careful(story: Story) -> list[tuple[str, str]]:
         out.append(("warn", f"The test part is small ({main.n:,} independent units), so the intervals are wide."))
     if story.looks > 1:
         out.append(("warn", looked(story)))
+    if story.other_looks:
+        out.append(("warn", f"The same data had been tested {story.other_looks} times on other test parts. Whoever "
+                    "takes the best of them chooses by luck."))
     against = _against_baseline(story)
     if against is not None and against.difference.low <= 0:
         out.append(("warn", f"The model is not surely better than {against.other}, which is far simpler."))

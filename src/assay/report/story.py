@@ -80,6 +80,7 @@ class Story:
     made: str                         # UTC time, ISO
     versions: Mapping[str, str]
     signature: Mapping[str, Any] = field(default_factory=dict)
+    other_looks: int = 0              # looks at other test parts cut from the same data
     leaks: Optimism | None = None     # what all leaks of the court add together, where there is any
 
 

@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from assay.checks.court import Court, hold_court, mended
-from assay.contract import TEST, Estimate, Model, Paradigm, Report, Table, Task
+from assay.contract import TEST, TRAIN, Estimate, Model, Paradigm, Report, Table, Task
 from assay.errors import GateError, ProblemError, StoreError
 from assay.files import write_json, write_text
 from assay.problem import Problem
@@ -226,7 +228,7 @@ class _Life:
     def prove(self, race: Race, verdict: Verdict, model: Model) -> tuple[Report, tuple[Comparison, ...]]:
         cases = self.task.cases(TEST)
         self.look = looks.record(self.store.folder, looks.seal(cases), run=self.run.id,
-                                 what="the chosen model, a baseline and the runner-up, once")
+                                 what="the chosen model, a baseline and the runner-up, once", data=self._data())
         write_json(self.run.folder / "look.json", asdict(self.look))
         ours = attempt_within(self.task, model, cases, 0.4 * self.clock.left)
         if not ours.whole:
@@ -243,6 +245,11 @@ class _Life:
         self._keep("test", ours.outcomes)
         return report, put_side_by_side(race.metric, verdict.chosen, ours.outcomes, others, self.task.seed,
                                         level=self.look.level)
+
+    def _data(self) -> str:
+        """The seal of all cases, whatever part they play: another seed cuts another test part from the same data."""
+        told = [self.task.cases(part) for part in (TRAIN, TEST)]
+        return looks.seal(pl.concat([t.select(told[0].columns) for t in told]))
 
     def _rivals(self, verdict: Verdict) -> list[Runner]:
         """The best baseline and the runner-up: the best recipe besides the chosen one."""
@@ -267,7 +274,7 @@ class _Life:
             metric_says={n: m.says for n, m in metrics.items()},
             higher_is_better={n: m.higher_is_better for n, m in metrics.items()},
             units={n: m.unit for n, m in metrics.items()}, leaderboard=_entries(verdict),
-            chosen=verdict.chosen, why_chosen=verdict.why, looks=self.look.number,
+            chosen=verdict.chosen, why_chosen=verdict.why, looks=self.look.number, other_looks=self.look.others,
             spent=dict(self.clock.spent), budget_s=self.problem.budget_s,
             cut=tuple(self.cut), made=datetime.now(UTC).isoformat(timespec="seconds"), versions=versions(),
             signature=asdict(model.signature), **found,

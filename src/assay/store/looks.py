@@ -1,8 +1,8 @@
 """The meter of the test labels: each look at the same sealed labels is counted, in whichever run of the store.
 
-`looks.jsonl` in the store's folder has one line a look: {seal, when, who, what, run, look, chain}. `chain` is the
-SHA-256 of the line before and of this line's content, so a line that was changed or taken out shows; a run keeps
-the chain of its own look, so it also shows where the last lines were cut off.
+`looks.jsonl` in the store's folder has one line a look: {seal, when, who, what, run, data, look, others, chain}.
+`chain` is the SHA-256 of the line before and of this line's content, so a line that was changed or taken out shows; a
+run keeps the chain of its own look, so it also shows where the last lines were cut off.
 """
 
 from __future__ import annotations
@@ -27,11 +27,14 @@ _LONGEST = 300
 
 @dataclass(frozen=True)
 class Look:
-    """The `number`-th look at these labels, from 1; the chain that its line in the ledger ends with."""
+    """The `number`-th look at these labels, from 1; the chain that its line in the ledger ends with.
+
+    others: looks before it at other test parts that were cut from the same data, with another seed or share."""
 
     seal: str
     number: int
     chain: str
+    others: int = 0
 
     @property
     def level(self) -> float:
@@ -73,22 +76,25 @@ def _content(column: Any) -> bytes:
     return "\x1f".join("\x1e" if t is None else t for t in texts).encode("utf-8", "surrogatepass")
 
 
-def record(store: Path, sealed: str, *, run: str, what: str) -> Look:
+def record(store: Path, sealed: str, *, run: str, what: str, data: str | None = None) -> Look:
     """Count a look by this process at the labels of that seal. A run that has looked at them before looks no second
-    time when it is resumed. Safe from many processes at once."""
+    time when it is resumed. Safe from many processes at once.
+
+    data: the seal of all cases that the test part was cut from."""
     ledger = store / LEDGER
     with disk.alone(store / f"{LEDGER}.lock"):
         known = disk.lines(ledger)
         at_these = [line for line in known if line.get("seal") == sealed]
         for line in at_these:
             if line["run"] == run:
-                return Look(sealed, int(line["look"]), line["chain"])
+                return Look(sealed, int(line["look"]), line["chain"], int(line.get("others", 0)))
+        others = sum(data is not None and line.get("data") == data and line.get("seal") != sealed for line in known)
         number = 1 + max((int(line["look"]) for line in at_these), default=0)
         content: dict[str, Any] = {"seal": sealed, "when": disk.now(), "who": who(), "what": what, "run": run,
-                                   "look": number}
+                                   "data": data, "look": number, "others": others}
         chain = _chained(known[-1]["chain"] if known else "", content)
         disk.append(ledger, {**content, "chain": chain})
-    return Look(sealed, number, chain)
+    return Look(sealed, number, chain, others)
 
 
 def looks(store: Path, sealed: str | None = None) -> list[dict[str, Any]]:
