@@ -233,3 +233,15 @@ def test_the_seal_knows_the_labels_and_not_their_order() -> None:
     cases = pl.DataFrame({"case_id": [3, 1, 2], "target": ["a", "b", None], "slice.x": ["u", "v", "w"]})
     assert looks.seal(cases) == looks.seal(cases.reverse().drop("slice.x"))
     assert looks.seal(cases) != looks.seal(cases.with_columns(target=pl.Series(["a", "b", "c"])))
+
+
+def test_the_command_says_what_was_compared_and_ends_with_3_at_a_difference(run: Path) -> None:
+    words = [sys.executable, "-m", "assay", "verify", "last", "--store", str(store_of(run))]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "is what its receipt says" in done.stdout and "nobody signed it" in done.stdout
+    (run / "workers.log").write_text("another")
+    spoiled = subprocess.run([*words, "--json"], capture_output=True, text=True, check=False)
+    assert spoiled.returncode == 3
+    said = json.loads(spoiled.stdout)["error"]
+    assert said["kind"] == "GateError" and "workers.log has changed" in said["message"]

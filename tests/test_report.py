@@ -240,7 +240,8 @@ def test_the_leaderboard_is_aligned_and_says_ties() -> None:
         shown = figures.interval(entry.score) if entry.score else entry.note
         assert line.index(shown) == at and entry.recipe in line
     assert " tied " in lines[2] and lines[1].startswith("* ")
-    assert lines[-1] == "score: ROC AUC on held-out cases, higher is better; * chosen"
+    assert lines[-2] == "score: ROC AUC on held-out cases, higher is better; * chosen"
+    assert lines[-1].startswith("tied: ") and "Holm" in lines[-1]
 
 
 # --- to a folder and back -----------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from __future__ import annotations
 from assay.report import figures
 from assay.report.story import Entry, Story
 
+TIED = ("tied: not told apart once corrected for comparing all of them and for having picked the best (Holm); each "
+        "interval is of its pair alone")
 HEADS = ("recipe", "", "score", "95% interval", "behind the best", "fit", "per 1,000")
 
 
@@ -16,7 +18,10 @@ def leaderboard_lines(story: Story) -> list[str]:
     lines = ["  ".join(t.ljust(w) if side else t.rjust(w) for t, w, side in zip(r, wide, left, strict=True)).rstrip()
              for r in rows]
     better = "higher" if story.higher_is_better.get(story.metric, True) else "lower"
-    return [*lines, "", f"score: {figures.said(story.metric)} on held-out cases, {better} is better; * chosen"]
+    said = [f"score: {figures.said(story.metric)} on held-out cases, {better} is better; * chosen"]
+    if any(e.status == "tied" for e in story.leaderboard):
+        said.append(TIED)
+    return [*lines, "", *said]
 
 
 def _cells(entry: Entry, *, chosen: bool) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from assay.contract import Estimate, Finding
 from assay.report import charts, figures
+from assay.report.leaderboard import TIED
 from assay.report.sentences import LEVELS, careful, difference, headline, honest_figure, leaks_allowed, looked, price
 from assay.report.story import Entry, Story
 from assay.report.words import Linker
@@ -29,7 +30,7 @@ def render(story: Story) -> str:
     """The page of a story, as HTML text."""
     link = Linker(story.test.metrics)
     return _template().render(
-        story=story, link=link, style=_style(), figures=figures, charts=charts, STATUS=STATUS,
+        story=story, link=link, style=_style(), figures=figures, charts=charts, STATUS=STATUS, TIED=TIED,
         main=story.test.metrics[story.metric], better=_direction(story), headline=headline(story),
         facts=_facts(story.facts), columns=_columns(story.facts), most_columns=MOST_COLUMNS, race=_race(story),
         errs=[f for f in _looked_at(story) if f.check.startswith("outcomes.")],
