@@ -34,6 +34,8 @@ def story_lines(story: Story) -> Iterator[str]:
     times = "once" if story.looks == 1 else f"{story.looks} times"
     yield f"On {len(story.test.outcomes):,} test cases, opened {times}:"
     yield from metric_lines(story.test.metrics, story.units)
+    if story.choosing:
+        yield story.choosing.sentence
     yield from (c.verdict for c in story.comparisons)
     yield from finding_lines(story.test.findings)
     if story.importance:
@@ -83,6 +85,7 @@ def story_value(story: Story, **more: object) -> dict[str, Any]:
         "notes": list(story.facts.get("notes", ())),
         "court": finding_values(story.court),
         "leaks": plain(story.leaks) if story.leaks else None,
+        "choosing": plain(story.choosing) if story.choosing else None,
         "test": plain(story.test.metrics),
         "findings": finding_values(story.test.findings),
         "importance": finding_values([story.importance])[0] if story.importance else None,
