@@ -236,8 +236,10 @@ def test_groups_alike_are_rarely_accused() -> None:
 
 
 def test_each_kind_of_outcome_gets_its_checks_and_the_rest_say_what_they_lack() -> None:
-    for asked, looked in ((CHURN, {"confusion", "calibration", "curves", "slices"}), (AMES, {"residuals", "slices"}),
-                          (PENGUINS, {"confusion", "calibration", "slices"})):
+    for asked, looked in (
+        (CHURN, {"confusion", "calibration", "curves", "slices", "regions"}),
+        (AMES, {"residuals", "slices", "regions"}), (PENGUINS, {"confusion", "calibration", "slices"}),
+    ):
         found = stories.report(asked).findings
         assert {f.check.partition(".")[2] for f in found if f.level != "skipped"} == looked
         assert all("it needs" in f.sentence for f in found if f.level == "skipped")

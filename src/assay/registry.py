@@ -68,7 +68,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         f"{stage}.{name}": f"assay.checks.{name}:check"
         for stage, listed in {
             "data": ("copies", "duplicates", "constant", "rare", "missing"),
-            "outcomes": ("confusion", "calibration", "curves", "residuals", "slices"),
+            "outcomes": ("confusion", "calibration", "curves", "residuals", "slices", "regions"),
         }.items()
         for name in listed
     },

@@ -34,6 +34,8 @@ def story_lines(story: Story) -> Iterator[str]:
     yield story.why_chosen
     yield f"On {len(story.test.outcomes):,} test cases. {looked(story)}"
     yield from metric_lines(story.test.metrics, story.units)
+    if story.choosing:
+        yield story.choosing.sentence
     yield from (c.verdict for c in story.comparisons)
     yield from finding_lines(story.test.findings)
     if story.importance:
@@ -84,6 +86,7 @@ def story_value(story: Story, **more: object) -> dict[str, Any]:
         "notes": list(story.facts.get("notes", ())),
         "court": finding_values(story.court),
         "leaks": plain(story.leaks) if story.leaks else None,
+        "choosing": plain(story.choosing) if story.choosing else None,
         "test": plain(story.test.metrics),
         "findings": finding_values(story.test.findings),
         "importance": finding_values([story.importance])[0] if story.importance else None,

@@ -70,7 +70,8 @@ TITLES = {
     "outcomes.confusion": "Which class is taken for which",
     "outcomes.calibration": "Can the probabilities be believed?",
     "outcomes.curves": "What any threshold would give", "outcomes.residuals": "How far off the numbers are",
-    "outcomes.slices": "Group by group", "learning_curve": "Would more data help?",
+    "outcomes.slices": "Group by group", "outcomes.regions": "The worst-off regions",
+    "learning_curve": "Would more data help?",
     "data.copies": "Columns that give the target away", "data.duplicates": "Rows that repeat",
     "data.constant": "Columns that say nothing", "data.rare": "Rare classes", "data.missing": "Missing values",
 }

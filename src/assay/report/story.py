@@ -50,6 +50,16 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Choosing:
+    """What having chosen the best of many adds to its score: out of fold as it is, and with that optimism removed."""
+
+    among: int
+    raw: Estimate
+    corrected: Estimate
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Story:
     """What was asked, what was found, how sure, what to be careful of."""
 
@@ -82,6 +92,7 @@ class Story:
     signature: Mapping[str, Any] = field(default_factory=dict)
     other_looks: int = 0              # looks at other test parts cut from the same data
     leaks: Optimism | None = None     # what all leaks of the court add together, where there is any
+    choosing: Choosing | None = None  # the chosen model's out-of-fold score, and what choosing adds to it
 
 
 # --- to a folder and back --------------------------------------------------------------------

@@ -61,6 +61,8 @@ GLOSSARY = (
     Term("MAE", "The mean absolute error, in units of the target. Lower is better."),
     Term("MAPE", "The mean error as a share of the true value. Lower is better."),
     Term("MCC", "Matthews' correlation between answer and truth, from −1 to 1; 0 is chance, whatever the base rate."),
+    Term("optimism", "How much better a score looks than what it will be worth: through a leak, or through having "
+         "chosen the best of many."),
     Term("p-value", "How often chance alone would make a difference at least this large.", ("p-values",)),
     Term("paired", "Compared case by case on the same cases, which shows smaller differences than two scores apart."),
     Term("precision", "Of the cases called positive, the share that are so."),
@@ -68,6 +70,8 @@ GLOSSARY = (
          ("R2",)),
     Term("recall", "Of the positive cases, the share that were found."),
     Term("recipe", "A way of getting a model: a learning method with its settings.", ("recipes",)),
+    Term("region", "The cases for which a few conditions hold at once, such as contract = monthly and tenure up to 9.",
+         ("regions",)),
     Term("residual", "What a prediction missed: the true value minus the predicted one.", ("residuals",)),
     Term("RMSE", "The root of the mean squared error, in units of the target: large errors weigh more. Lower is "
          "better."),

@@ -33,7 +33,7 @@ FIRST_FOLD_SHARE = 0.45
 FINALISTS, SURE = 6, 3
 """How many go on to the other folds at most, and how many of them whatever the paired test says."""
 
-CURVE_SHARES = (0.5, 0.25, 0.125)
+CURVE_SHARES = (0.5, 0.25, 0.125, 0.35, 0.18, 0.0625)
 
 REFIT, LEAST_REFIT = 1.5, 1.25
 """How many times a fold's seconds are kept for a fit on all training cases, and with how few it still begins.

@@ -10,12 +10,11 @@ import numpy as np
 import polars as pl
 
 from assay import checks
-from assay.contract import Chart, Estimate, Finding, Metric, Model, Report, Series, Split, Table, Task
+from assay.contract import Estimate, Metric, Model, Report, Table, Task
 from assay.report import figures
 from assay.report.story import Comparison
-from assay.search.race import Race
 from assay.stats.intervals import estimate
-from assay.stats.paired import Difference, compare, together
+from assay.stats.paired import Difference, together
 
 CHUNK = 5_000
 
@@ -81,26 +80,3 @@ def _verdict(winner: str, other: str, metric: Metric, difference: Difference) ->
     if difference.tied:
         return f"{winner} and {other} are not told apart on {value.n:,} test cases ({span})."
     return f"{winner} is {'better' if value.value > 0 else 'worse'} than {other} on {value.n:,} test cases ({span})."
-
-
-def learning_curve(race: Race) -> Finding:
-    """The first fold's leader after learning from an eighth, a quarter, a half and all of that fold's cases."""
-    metric, points = race.metric, race.curve_outcomes()
-    if race.curve_of is None or not points:
-        return Finding("learning_curve", "skipped", "There was no time to learn from smaller shares of the cases.")
-    name = race.curve_of.entrant.name
-    estimates = [estimate(metric, t, seed=race.task.seed) for t in points.values()]
-    whole = len(race.task.plan.rows(Split("fit", 0)))
-    cases = tuple(round(share * whole) for share in points)
-    before = list(points)[-2]
-    gain = compare(metric, points[1.0], points[before], seed=race.task.seed)
-    more = gain.estimate.value > 0 and not gain.tied
-    sentence = (
-        f"From {before:.0%} of the training cases to all of them {name} gained "
-        f"{figures.value(gain.estimate)} ({figures.interval(gain.estimate)}) {metric.name}: "
-        + ("more data would probably help." if more else "no gain that stands out from noise.")
-    )
-    series = Series(name, cases, tuple(e.value for e in estimates),
-                    tuple(e.low for e in estimates), tuple(e.high for e in estimates))
-    chart = Chart("Learning curve", "training cases", metric.name, (series,), log_x=True)
-    return Finding("learning_curve", "note" if more else "ok", sentence, {"gain": gain.estimate.value}, charts=(chart,))

@@ -24,9 +24,11 @@ from assay.search.entrants import entrants, known
 from assay.search.race import Race, Runner
 from assay.search.verdict import Verdict, assemble, decide, rival
 from assay.search.workers import Workers, cores
+from assay.stages.choosing import choosing
+from assay.stages.curve import learning_curve
 from assay.stages.explain import importance
 from assay.stages.load import Loaded
-from assay.stages.prove import attempt_within, learning_curve, put_side_by_side, report_on
+from assay.stages.prove import attempt_within, put_side_by_side, report_on
 from assay.stages.recognise import recognise
 from assay.stages.refuse import refusal
 from assay.store import looks, receipt, signing
@@ -181,13 +183,14 @@ class _Life:
             workers.close()
         with self.stage("prove", "the chosen model meets the locked test part"):
             report, comparisons = self.prove(race, verdict, model)
+            choice = choosing(race, verdict, report.metrics[race.metric.name])
         with self.stage("explain", "what the model looks at"):
             cases = self.task.cases(TEST)
             why = importance(self.task, model, cases, min(0.5 * self.clock.left, self.clock.tail_s))
         with self.stage("record", "saving the model and the report"):
             version_ = self.record(model, report)
         story = self.tell(verdict, model, court=court.findings, leaks=court.all_leaks, test=report,
-                          comparisons=comparisons, importance=why, version=version_)
+                          comparisons=comparisons, importance=why, version=version_, choosing=choice)
         return self.close(story, model)
 
     # --- the stages --------------------------------------------------------------------------------

@@ -35,15 +35,30 @@ def roc_auc_pseudo(positive: Array, score: Array) -> Array:
     [1.457, 0.043, 0.043, 1.457]
     """
     positive = np.asarray(positive, dtype=bool)
+    share = 1 - wrongly_ranked(positive, score)
+    if np.isnan(share).any():
+        return share
+    area, yes = share[positive].mean(), int(positive.sum())
+    return np.asarray(area + (share - area) * np.where(positive, _scale(yes), _scale(len(share) - yes)) * len(share))
+
+
+def wrongly_ranked(positive: Array, score: Array) -> Array:
+    """The share of the other class that each case is ranked on the wrong side of (n,), ties counting half.
+
+    For a positive: the negatives scored above it; for a negative: the positives below it. The mean over either class
+    is 1 - ROC AUC, and so is the mean over all. NaN where a class is missing or a score is NaN.
+
+    >>> wrongly_ranked(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])).tolist()
+    [0.0, 0.5, 0.5, 0.0]
+    """
+    positive = np.asarray(positive, dtype=bool)
     above, below, group = _by_score(positive, score)
     yes, no = int(positive.sum()), int((~positive).sum())
     if not yes or not no or np.isnan(score).any():
         return np.full(len(positive), np.nan)
-    higher_yes = yes - np.cumsum(above) + above / 2
-    lower_no = np.cumsum(below) - below / 2
-    share = np.where(positive, lower_no[group] / no, higher_yes[group] / yes)
-    area = share[positive].mean()
-    return np.asarray(area + (share - area) * np.where(positive, _scale(yes), _scale(no)) * len(positive))
+    lower_yes = np.cumsum(above) - above / 2
+    higher_no = no - np.cumsum(below) + below / 2
+    return np.asarray(np.where(positive, higher_no[group] / no, lower_yes[group] / yes))
 
 
 def average_precision(positive: Array, score: Array) -> float:
