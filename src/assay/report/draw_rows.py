@@ -6,20 +6,26 @@ from markupsafe import Markup
 
 from assay.contract import Chart, Series
 from assay.report.axes import Scale, as_number, numbers, spanning, tick_labels, width
-from assay.report.ink import BOTTOM, RIGHT, ROW, TOP, WIDTH, coloured, framed, label, order, x_axis
+from assay.report.ink import BOTTOM, LINE, RIGHT, ROW, TOP, WIDTH, coloured, framed, label, order, wrapped, x_axis
+
+WIDEST = 172
 
 
 def rows(chart: Chart) -> Markup:
     named = [s for s in chart.series if not s.quiet] or list(chart.series)
     names = order(named, "y")
     bars = any(s.mark == "bar" for s in chart.series)
-    left = min(width(names), 172) + 12
+    lines = {n: wrapped(n, WIDEST) for n in names}
+    row = ROW + LINE * (max((len(said) for said in lines.values()), default=1) - 1)
+    left = min(width([said for n in names for said in lines[n]]), WIDEST) + 12
     xs = numbers(v for s in chart.series for v in (*s.x, *s.low, *s.high))
     x = Scale(*spanning(xs, chart.x_range, log=False, zero=bars), left, WIDTH - RIGHT)
-    bottom = TOP + ROW * len(names)
+    bottom = TOP + row * len(names)
     ticks = x.ticks()
     body = x_axis(x, bottom, chart.x, ticks, tick_labels(ticks))
-    body += [label(n, left, TOP + ROW * (i + 0.5)) for i, n in enumerate(names)]
+    for i, name in enumerate(names):
+        above = TOP + row * (i + 0.5) - LINE * (len(lines[name]) - 1) / 2
+        body += [label(said, left, above + LINE * j) for j, said in enumerate(lines[name])]
     if x.low < 0 < x.high:
         body.append(f'<path class="zero" d="M{x.at(0)} {TOP}V{bottom}"/>')
     several = len(named)
@@ -28,7 +34,7 @@ def rows(chart: Chart) -> Markup:
             body += [f'<path class="line quiet" d="M{x.at(v)} {TOP}V{bottom}"/>' for v in dict.fromkeys(numbers(s.x))]
         else:
             shift = (named.index(s) - (several - 1) / 2) * (ROW * 0.7 / several) if several > 1 else 0.0
-            middles = {name: TOP + ROW * (i + 0.5) + shift for i, name in enumerate(names)}
+            middles = {name: TOP + row * (i + 0.5) + shift for i, name in enumerate(names)}
             body += _marks(s, f"c{colour}", x, middles, ROW * 0.62 / several)
     return framed(chart, bottom + BOTTOM, body)
 

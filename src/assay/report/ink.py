@@ -8,12 +8,12 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from assay.contract import Chart, Series
-from assay.report.axes import Scale, cut, tick_labels
+from assay.report.axes import Scale, cut, tick_labels, width
 from assay.report.figures import METRICS
 
 WIDTH, HEIGHT = 420, 290
 TOP, RIGHT, BOTTOM = 10, 14, 46
-ROW = 24
+ROW, LINE = 24, 15
 COLOURS = 6
 
 
@@ -76,6 +76,16 @@ def y_axis(scale: Scale, left: float, title: str) -> list[str]:
     room = abs(scale.start - scale.end)
     turned = [text(12, (scale.start + scale.end) / 2, cut(named(title), room), css="title", turn=True)] if title else []
     return [f'<path class="grid" d="{grid}"/>', *labels, *turned]
+
+
+def wrapped(name: str, room: float) -> list[str]:
+    """A name too wide for its room, a line for each of the parts that "and" joins.
+
+    >>> wrapped("contract = monthly and tenure up to 9", 172)
+    ['contract = monthly', 'and tenure up to 9']
+    """
+    first, *rest = name.split(" and ")
+    return [first, *(f"and {part}" for part in rest)] if width([name]) > room else [name]
 
 
 def label(name: str, left: float, y: float) -> str:

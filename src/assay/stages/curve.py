@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from assay.contract import Chart, Estimate, Finding, Metric, Series, Split, Table
@@ -18,17 +20,21 @@ AHEAD = (1.0, 2**0.5, 2.0, 8**0.5, 4.0)         # times the cases there are; twi
 def learning_curve(race: Race) -> Finding:
     """The first fold's leader after learning from shares of that fold's cases, scored on the same held-out cases each
     time; what the last doubling brought, and what two more would (stats/curves.py)."""
-    metric, points = race.metric, race.curve_outcomes()
+    points = race.curve_outcomes()
     if race.curve_of is None or not points:
         return Finding(CHECK, "skipped", "There was no time to learn from smaller shares of the cases.")
-    name, seed = race.curve_of.entrant.name, race.task.seed
     whole = len(race.task.plan.rows(Split("fit", 0)))
+    return curve_finding(race.metric, race.curve_of.entrant.name, points, whole, race.task.seed)
+
+
+def curve_finding(metric: Metric, name: str, points: Mapping[float, Table], whole: int, seed: int) -> Finding:
+    """points: share of `whole` cases learned from -> outcomes on the same cases, ascending; the last share is 1."""
     sizes = [round(share * whole) for share in points]
     ahead = _ahead(metric, list(points.values()), sizes, seed)
     half = min(points, key=lambda share: abs(share - 0.5))
     gain = compare(metric, points[1.0], points[half], seed=seed)
     said = (f"From {round(half * whole):,} training cases to {whole:,} {name} gained {figures.value(gain.estimate)} "
-            f"({figures.interval(gain.estimate)}) {metric.name}")
+            f"({figures.interval(gain.estimate)}) {figures.said(metric.name)}")
     numbers = {"gain": gain.estimate.value}
     more = gain.estimate.value > 0 and not gain.tied
     if ahead is None:
@@ -49,12 +55,9 @@ def _ahead(metric: Metric, tables: list[Table], sizes: list[int], seed: int) -> 
 
 
 def _promise(twice: Estimate, four: Estimate, metric: Metric) -> str:
-    level = f"{twice.level:.0%} intervals of power laws through these points"
-    if twice.low > 0:
-        return (f"Twice the cases would probably bring {figures.interval(twice)} {metric.name}, four times "
-                f"{figures.interval(four)} ({level}).")
-    return (f"Twice the cases would bring nothing that stands out from noise: {figures.interval(twice)} {metric.name}, "
-            f"four times {figures.interval(four)} ({level}).")
+    what = "probably bring" if twice.low > 0 else "bring nothing that stands out from noise:"
+    return (f"Twice the cases would {what} {figures.interval(twice)} {figures.said(metric.name)}, four times "
+            f"{figures.interval(four)} ({twice.level:.0%} intervals of power laws through these points).")
 
 
 def _chart(name: str, metric: Metric, sizes: list[int], seen: list[Estimate], ahead: list[Ahead] | None) -> Chart:
@@ -62,10 +65,12 @@ def _chart(name: str, metric: Metric, sizes: list[int], seen: list[Estimate], ah
                   tuple(e.high for e in seen))
     if ahead is None:
         return Chart("Learning curve", "training cases", metric.name, (line,), log_x=True)
+    sign, now = (1 if metric.higher_is_better else -1), ahead[0].score.value
     onward = Series(
-        "if it goes on so", tuple(round(a.times * sizes[-1]) for a in ahead), tuple(a.score.value for a in ahead),
-        tuple(a.score.low for a in ahead), tuple(a.score.high for a in ahead), quiet=True,
+        "if it goes on so", tuple(round(a.times * sizes[-1]) for a in ahead),
+        tuple(now + sign * a.gain.value for a in ahead), tuple(now + sign * a.gain.low for a in ahead),
+        tuple(now + sign * a.gain.high for a in ahead), quiet=True,
     )
-    note = (f"Bands: 95% intervals where it was measured; {ahead[0].score.level:.0%} beyond, for the luck of cases and "
-            "training and for the doubt of the law.")
+    note = (f"Blue: measured, with 95% intervals. Dashed: what power laws promise, with {ahead[0].gain.level:.0%} "
+            "intervals of the gain on what there is now; other cases would move the whole line.")
     return Chart("Learning curve", "training cases", metric.name, (line, onward), note=note, log_x=True)

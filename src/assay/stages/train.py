@@ -183,7 +183,7 @@ class _Life:
             workers.close()
         with self.stage("prove", "the chosen model meets the locked test part"):
             report, comparisons = self.prove(race, verdict, model)
-            choice = choosing(race, verdict, report.metrics[race.metric.name])
+            choice = choosing(race.metric, verdict, report.metrics[race.metric.name], self.task.seed)
         with self.stage("explain", "what the model looks at"):
             cases = self.task.cases(TEST)
             why = importance(self.task, model, cases, min(0.5 * self.clock.left, self.clock.tail_s))
