@@ -62,7 +62,7 @@ def delong_by_definition(y, *scores):
 # --- the parts --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["resample", "rank", "intervals", "paired"])
+@pytest.mark.parametrize("name", ["resample", "rank", "expand", "serial", "intervals", "paired"])
 def test_doctests(name):
     result = doctest.testmod(importlib.import_module(f"assay.stats.{name}"))
     assert result.attempted > 0
@@ -128,10 +128,12 @@ def test_the_method_fits_the_kind(two_models):
     assert methods["roc_auc"] == "DeLong, logit"
     assert methods["average_precision"] == "infinitesimal jackknife, logit"
     assert methods["accuracy"] == methods["precision"] == methods["recall"] == "Wilson score"
-    assert methods["log_loss"] == methods["f1"] == "bootstrap, BCa"
+    assert methods["log_loss"] == "bent t, log"
+    assert methods["f1"] == "bent t, logit"
+    assert methods["mcc"] == "bent t, Fisher z"
     assert estimate(lookup("binary", "recall"), table).n == y.sum()
     clustered = scored(y, a, unit=np.arange(len(y)) // 3)
-    assert estimate(lookup("binary", "accuracy"), clustered).method == "cluster bootstrap, BCa"
+    assert estimate(lookup("binary", "accuracy"), clustered).method.endswith("effective cases, summed by unit")
     assert estimate(lookup("binary", "roc_auc"), clustered).method == "DeLong, logit, summed by unit"
     assert estimate(lookup("regression", "median_ae"), valued(y, a)).method == "bootstrap, percentile"
 
@@ -236,7 +238,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say(goal, name, n):
 
 @pytest.mark.parametrize("name", ["rmse", "mae", "r2"])
 def test_regression_intervals_cover_skewed_errors(name):
-    """Skewness 1; with exponential errors and 60 cases the bootstrap covers an RMSE 86 % of the time, not 95 %."""
+    """Skewness 1; with exponential errors and 60 cases the interval of an RMSE holds it 92 % of the time, not 95 %."""
     metric = lookup("regression", name)
 
     def draw(rng, n=100):
@@ -294,8 +296,8 @@ def test_paired_delong_equals_its_definition(two_models):
     found = compare(lookup("binary", "roc_auc"), scored(y, a), scored(y, b))
     assert found.estimate.method == "paired DeLong"
     assert found.estimate.value == pytest.approx(areas[0] - areas[1], abs=1e-12)
-    assert found.estimate.high - found.estimate.value == pytest.approx(1.959963985 * error, rel=1e-6)
-    assert found.p == pytest.approx(2 * scipy_stats.norm.sf(abs(areas[0] - areas[1]) / error), rel=1e-6)
+    assert 1 <= (found.estimate.high - found.estimate.value) / (1.959963985 * error) <= 1.02
+    assert scipy_stats.norm.isf(found.p / 2) == pytest.approx(abs(areas[0] - areas[1]) / error, rel=0.05)
 
 
 @pytest.mark.parametrize("metric", FAMILIES["binary"], ids=lambda m: m.name)

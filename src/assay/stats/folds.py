@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from assay.contract import Array, Estimate, Metric, Table
+from assay.stats.expand import quantile, tails
 from assay.stats.intervals import NORMAL, normal_quantile
 from assay.stats.paired import Difference, compare
 
@@ -40,8 +41,8 @@ def corrected_t(differences: Array, train_over_test: float, *, level: float = 0.
         flat = Estimate(value, value, value, j, f"{name}: no spread over {j} differences", level)
         return Difference(flat, 1.0, True)
     error = math.sqrt((1 / j + 1 / train_over_test) * spread)
-    half = _t_quantile(level, j - 1) * error
-    p = _t_tails(abs(value) / error, j - 1)
+    half = quantile(level, j - 1) * error
+    p = tails(abs(value) / error, j - 1)
     return Difference(Estimate(value, value - half, value + half, j, name, level), p, abs(value) <= half)
 
 
@@ -109,9 +110,9 @@ def _widened(gap: Difference, spread: _Spread, pool: _Pool) -> Difference:
     variance = spread.cases + factor * extra
     freedom = max(freedom, freedom * (variance / (factor * over_folds)) ** 2)
     e, grown = gap.estimate, math.sqrt(variance / spread.cases)
-    stretch = grown * _t_quantile(e.level, freedom) / normal_quantile(e.level)
+    stretch = grown * quantile(e.level, freedom) / normal_quantile(e.level)
     low, high = e.value - stretch * (e.value - e.low), e.value + stretch * (e.high - e.value)
-    p = _t_tails(-NORMAL.inv_cdf(max(gap.p, 1e-300) / 2) / grown, freedom)
+    p = tails(-NORMAL.inv_cdf(max(gap.p, 1e-300) / 2) / grown, freedom)
     tied = low <= 0 <= high
     p = max(p, 1 - e.level) if tied else min(p, 1 - e.level)
     return Difference(replace(e, low=low, high=high, method=f"{e.method}, widened for {k} training sets"), p, tied)
@@ -126,14 +127,3 @@ def _test_over_train(fold: Array, numbers: Array) -> float:
     held = len(fold) / len(numbers)
     return held / (len(fold) - held)
 
-
-def _t_quantile(level: float, freedom: float) -> float:
-    from scipy.special import stdtrit
-
-    return float(stdtrit(freedom, (1 + level) / 2))
-
-
-def _t_tails(t: float, freedom: float) -> float:
-    from scipy.special import stdtr
-
-    return float(min(1.0, 2 * stdtr(freedom, -abs(t))))

@@ -1,29 +1,33 @@
 """A value and its doubt: the interval that fits the kind of the metric.
 
-    proportion    Wilson score; cluster bootstrap where several cases share a unit
-    mean          cluster bootstrap over units, BCa
-    statistic     the same, through the metric's link
-    rank          DeLong (ROC AUC) or infinitesimal jackknife on the logit scale, summed by unit
+    proportion    Wilson score; with the effective number of cases where they hang together
+    mean          Student's t, bent by the skewness (Hall 1992), on the scale of the logarithm where nothing is below 0
+    statistic     the same through the metric's link, with its curvature; on the logit scale where it counts answers
+    rank          DeLong (ROC AUC) or infinitesimal jackknife on the logit scale
     pairwise      subsampling of units
     no terms      bootstrap of the table, subsampling beyond 2,000 units
 
-`Estimate.method` says which was used, and what was done where data were too few or too alike.
+Cases that share a unit are summed first, moments in time are taken in blocks (expand.py). `Estimate.method` says what
+was used, and what was done where data were too few or too alike. How often each holds: benchmarks/coverage.py.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
 
 from assay.contract import Array, Estimate, Metric, Table
 from assay.errors import UserError
-from assay.stats.resample import Sample, pooled, redraws, resampled_means, unit_sums, value_of
+from assay.stats.expand import Expansion, expansion, linear, quantile, spread
+from assay.stats.resample import Sample, redraws, value_of
 
 NORMAL = NormalDist()
-_FEWEST, _FEW_UNITS, _MANY_UNITS = 4, 10, 2_000
+_FEWEST, _FEW_UNITS, _MANY_UNITS = 4, 30, 2_000
 _FEW_OF_A_CLASS = 5
+_SIGNED = frozenset({"mcc"})        # counts answers and may be negative
 
 
 def estimate(metric: Metric, outcomes: Table, *, level: float = 0.95, seed: int = 0) -> Estimate:
@@ -39,7 +43,7 @@ def estimate(metric: Metric, outcomes: Table, *, level: float = 0.95, seed: int 
     >>> seen = pl.DataFrame({"target.positive": [True] * 20, "out.positive": [True] * 20})
     >>> e = estimate(lookup("binary", "accuracy"), seen)
     >>> print(e, "|", e.method)
-    1 [0.8389, 1] | Wilson score
+    1 [0.8389, 1] | Wilson score; only 20 units
     """
     normal_quantile(level)
     if outcomes.height == 0:
@@ -51,11 +55,11 @@ def estimate(metric: Metric, outcomes: Table, *, level: float = 0.95, seed: int 
     value = float(value_of(metric, terms.mean(axis=0)))
     if not math.isfinite(value):
         return _undefined(metric, sample)
-    if metric.kind == "proportion" and sample.distinct:
-        return _proportion(terms, value, level)
+    if metric.kind == "proportion":
+        return _proportion(terms, value, sample)
     if metric.kind == "rank":
         return _rank(metric, terms[:, 0], outcomes, sample)
-    return _bootstrap(metric, terms, outcomes, sample)
+    return _smooth(metric, terms, outcomes, sample)
 
 
 def wilson(hits: float, n: float, *, level: float = 0.95) -> tuple[float, float]:
@@ -76,16 +80,16 @@ def wilson(hits: float, n: float, *, level: float = 0.95) -> tuple[float, float]
     return (0.0 if hits <= 0 else max(low, 0.0)), (1.0 if hits >= n else min(high, 1.0))
 
 
-def logit_interval(value: float, error: float, *, level: float = 0.95) -> tuple[float, float]:
+def logit_interval(value: float, error: float, *, t: float) -> tuple[float, float]:
     """Interval (low, high) of a value strictly between 0 and 1 with standard error `error`, inside (0, 1).
 
-    logit(value) ± z error / (value (1 - value)), mapped back. Pepe (2003), section 5.2, for the ROC AUC.
+    logit(value) ± t error / (value (1 - value)), mapped back. Pepe (2003), section 5.2, for the ROC AUC.
 
-    >>> [round(x, 4) for x in logit_interval(0.9, 0.03)]
+    >>> [round(x, 4) for x in logit_interval(0.9, 0.03, t=1.96)]
     [0.824, 0.9453]
     """
     middle = math.log(value / (1 - value))
-    half = normal_quantile(level) * error / (value * (1 - value))
+    half = t * error / (value * (1 - value))
     return _expit(middle - half), _expit(middle + half)
 
 
@@ -100,32 +104,6 @@ def percentile(draws: Array, n: int, *, level: float = 0.95) -> tuple[float, flo
     """
     tail = NORMAL.cdf(-widened(level, n))
     low, high = np.quantile(draws, [tail, 1 - tail])
-    return float(low), float(high)
-
-
-def bca(draws: Array, value: float, jackknife: Array, *, level: float = 0.95) -> tuple[float, float]:
-    """Bias-corrected and accelerated interval (low, high) from draws (r,) and leave-one-unit-out values (u,).
-
-    Quantiles of the draws at Phi(z0 + (z0 ± z) / (1 - a (z0 ± z))): z0 is the normal quantile of the share of
-    draws below the value, a = sum d³ / (6 (sum d²)^1.5) with d = mean(jackknife) - jackknife; z is widened
-    as in `percentile`. Where that is undefined the answer is `percentile`. Efron (1987), JASA 82(397).
-
-    >>> rng = np.random.default_rng(0)
-    >>> x = rng.exponential(size=50); draws = rng.choice(x, (1000, 50)).mean(axis=1)
-    >>> [round(b, 2) for b in bca(draws, x.mean(), (x.sum() - x) / 49)]
-    [0.83, 1.53]
-    """
-    below = float((draws < value).mean() + (draws == value).mean() / 2)
-    d = jackknife.mean() - jackknife
-    spread = float((d**2).sum())
-    if not 0 < below < 1 or spread <= 0 or not np.isfinite(spread):
-        return percentile(draws, len(jackknife), level=level)
-    bias, speed = NORMAL.inv_cdf(below), float((d**3).sum()) / (6 * spread**1.5)
-    z = widened(level, len(jackknife))
-    moved = [(bias + s * z) / (1 - speed * (bias + s * z)) for s in (-1, 1) if speed * (bias + s * z) < 1]
-    if len(moved) < 2:
-        return percentile(draws, len(jackknife), level=level)
-    low, high = np.quantile(draws, [NORMAL.cdf(bias + m) for m in moved])
     return float(low), float(high)
 
 
@@ -160,52 +138,73 @@ def smallest_class(outcomes: Table) -> int | None:
 # --- one function a kind ---------------------------------------------------------------------------
 
 
-def _proportion(terms: Array, value: float, level: float) -> Estimate:
-    """Terms (n, 1) of hits, or (n, 2) of hits and of the cases that count."""
-    hits = float(terms[:, 0].sum())
-    n = int(terms[:, 1].sum()) if terms.shape[1] > 1 else len(terms)
-    low, high = wilson(hits, n, level=level)
+def _proportion(terms: Array, value: float, sample: Sample) -> Estimate:
+    """Terms (n, 1) of hits, or (n, 2) of hits and of the cases that count.
+
+    Where cases hang together, as if there were v (1 - v) / error² (z / t)² of them, at most those there are.
+    Korn & Graubard (1998), Survey Methodology 24(2); with Wilson's interval: Dean & Pagano (2015), JSSAM 3(4)."""
+    counts = terms[:, 1] if terms.shape[1] > 1 else np.ones(len(terms))
+    n = float(counts.sum())
     method = "Wilson score" if n else "Wilson score: no case counts, so nothing is known"
-    return Estimate(value, min(low, value), max(high, value), n, method, level)
+    worth = n
+    if n and (sample.moments is not None or not sample.distinct):
+        found = spread((terms[:, 0] - value * counts) * (len(terms) / n), sample)
+        if sample.distinct and found.block == 1:
+            pass
+        elif found.error > 0:
+            stretch = quantile(sample.level, found.freedom) / normal_quantile(sample.level)
+            worth = min(n, value * (1 - value) / (found.error * stretch) ** 2)
+            method = f"Wilson score over {worth:.0f} effective cases" + hangs(sample, found.block)
+        else:
+            worth = min(n, sample.units)
+            method = f"Wilson score over {worth:.0f} units"
+    low, high = wilson(value * worth, worth, level=sample.level)
+    return _noted(Estimate(value, min(low, value), max(high, value), int(n), method, sample.level))
 
 
 def _rank(metric: Metric, pseudo: Array, outcomes: Table, sample: Sample) -> Estimate:
     value = float(pseudo.mean())
-    error = standard_error(pseudo, sample)
+    found = linear(pseudo - value, value, sample)
     rarest = smallest_class(outcomes)
     few = "target.positive" in outcomes.columns and rarest is not None and rarest < _FEW_OF_A_CLASS
-    if few or error <= 1e-12 or not 0 < value < 1:
+    if few or found.error <= 1e-12 or not 0 < value < 1:
         return _bounded(value, rarest, "few of one class" if few else "ranked without variation", sample)
     name = "DeLong" if metric.name.endswith("roc_auc") else "infinitesimal jackknife"
-    how = "" if sample.distinct else ", summed by unit"
-    return _within(value, logit_interval(value, error, level=sample.level), f"{name}, logit{how}", sample)
+    ends = logit_interval(value, found.error, t=quantile(sample.level, found.freedom))
+    return _within(value, ends, f"{name}, logit{hangs(sample, found.block)}", sample)
 
 
-def standard_error(pseudo: Array, sample: Sample) -> float:
-    """Of the mean of pseudo-values (n,), deviations summed within each unit first: sqrt(sum_u D_u²) / n.
-
-    For ROC AUC with a unit a case this is DeLong's; with larger units Obuchowski's (1997), Biometrics 53(2),
-    in its sandwich form."""
-    deviations = pseudo - pseudo.mean()
-    if not sample.distinct:
-        deviations = np.bincount(sample.codes, weights=deviations, minlength=sample.units)
-    return float(np.sqrt((deviations**2).sum()) / len(pseudo))
-
-
-def _bootstrap(metric: Metric, terms: Array, outcomes: Table, sample: Sample) -> Estimate:
-    value = float(value_of(metric, terms.mean(axis=0)))
-    sums, sizes = unit_sums(terms, *pooled(sample.codes, sample.units, seed=sample.seed))
-    draws = value_of(metric, resampled_means(sums, sizes, seed=sample.seed))
-    draws = draws[np.isfinite(draws)]
-    if still(draws):
+def _smooth(metric: Metric, terms: Array, outcomes: Table, sample: Sample) -> Estimate:
+    link = metric.link or _first
+    found = expansion(terms, link, sample)
+    if found.error == 0:
         share = metric.kind == "proportion" or terms.dtype == bool
-        return _still_share(metric, value, outcomes, sample) if share else _point(value, sample)
-    name = "bootstrap" if sample.distinct else "cluster bootstrap"
-    if sample.units < _FEW_UNITS:
-        ends = percentile(draws, sample.units, level=sample.level)
-        return _within(value, ends, f"{name}, percentile: only {sample.units} units", sample)
-    left_out = value_of(metric, (sums.sum(axis=0) - sums) / (sizes.sum() - sizes)[:, None])
-    return _within(value, bca(draws, value, left_out, level=sample.level), f"{name}, BCa", sample)
+        return _still_share(metric, found.value, outcomes, sample) if share else _point(found.value, sample)
+    ends, scale = _scaled(metric, terms, found, sample.level)
+    return _within(found.value, ends, f"bent t{scale}{hangs(sample, found.block)}", sample)
+
+
+def _scaled(metric: Metric, terms: Array, found: Expansion, level: float) -> tuple[tuple[float, float], str]:
+    """The ends on the scale that suits the range of the metric, and what that is called."""
+    v = found.value
+    if terms.dtype == bool and metric.name in _SIGNED and -1 < v < 1:
+        below, above = found.on(1 / (1 - v * v), 2 * v / (1 - v * v) ** 2).ends(level)
+        return (math.tanh(math.atanh(v) + below), math.tanh(math.atanh(v) + above)), ", Fisher z"
+    if terms.dtype == bool and metric.name not in _SIGNED and 0 < v < 1:
+        below, above = found.on(1 / (v * (1 - v)), (2 * v - 1) / (v * (1 - v)) ** 2).ends(level)
+        middle = math.log(v / (1 - v))
+        return (_expit(middle + below), _expit(middle + above)), ", logit"
+    if v > 0 and not metric.higher_is_better and not (terms < 0).any():
+        below, above = found.on(1 / v, -1 / v**2).ends(level)
+        return (v * math.exp(max(below, -700.0)), v * math.exp(min(above, 700.0))), ", log"
+    below, above = found.ends(level)
+    return (v + below, v + above), ""
+
+
+def hangs(sample: Sample, block: int) -> str:
+    """What hangs together, in words."""
+    unit = "" if sample.distinct or (block and sample.nested) else ", summed by unit"
+    return unit + (f", moments in blocks of {block}" if block else "")
 
 
 def _without_terms(metric: Metric, outcomes: Table, sample: Sample) -> Estimate:
@@ -272,7 +271,15 @@ def _undefined(metric: Metric, sample: Sample) -> Estimate:
 
 def _within(value: float, ends: tuple[float, float], method: str, sample: Sample) -> Estimate:
     low, high = ends
-    return Estimate(value, min(low, value), max(high, value), sample.units, method, sample.level)
+    return _noted(Estimate(value, min(low, value), max(high, value), sample.units, method, sample.level))
+
+
+def _noted(e: Estimate) -> Estimate:
+    return replace(e, method=f"{e.method}; only {e.n} units") if 0 < e.n < _FEW_UNITS else e
+
+
+def _first(means: Array) -> Array:
+    return np.asarray(means[..., 0])
 
 
 def _expit(x: float) -> float:

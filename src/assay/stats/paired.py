@@ -10,8 +10,9 @@ import numpy as np
 
 from assay.contract import Array, Estimate, Metric, Table
 from assay.errors import DataError
-from assay.stats.intervals import NORMAL, around, normal_quantile, percentile, standard_error, still, subsamples
-from assay.stats.resample import Sample, pooled, redraws, resampled_means, unit_sums, value_of
+from assay.stats.expand import Expansion, expansion, linear
+from assay.stats.intervals import NORMAL, around, hangs, normal_quantile, still, subsamples
+from assay.stats.resample import Sample, redraws, value_of
 
 _SEEN_OFTEN, _FEWEST = 10, 4
 
@@ -54,7 +55,7 @@ def compare(metric: Metric, a: Table, b: Table, *, level: float = 0.95, seed: in
         return _redrawn(metric, a, b, sample)
     if metric.kind == "rank":
         return _rank(metric, metric.terms(a)[:, 0] - metric.terms(b)[:, 0], sample)
-    return _bootstrap(metric, metric.terms(a), metric.terms(b), sample)
+    return _smooth(metric, metric.terms(a), metric.terms(b), sample)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -134,7 +135,7 @@ def _sign(metric: Metric) -> int:
     return 1 if metric.higher_is_better else -1
 
 
-def _bootstrap(metric: Metric, terms_a: Array, terms_b: Array, sample: Sample) -> Difference:
+def _smooth(metric: Metric, terms_a: Array, terms_b: Array, sample: Sample) -> Difference:
     k = terms_a.shape[1]
 
     def gap(means: Array) -> Array:
@@ -144,26 +145,24 @@ def _bootstrap(metric: Metric, terms_a: Array, terms_b: Array, sample: Sample) -
     value = float(gap(both.mean(axis=0)))
     if not math.isfinite(value):
         return _undefined(sample)
-    sums, sizes = unit_sums(both, *pooled(sample.codes, sample.units, seed=sample.seed))
-    draws = gap(resampled_means(sums, sizes, seed=sample.seed))
-    draws = draws[np.isfinite(draws)]
-    if still(draws):
-        return _still(value, sample)
-    ends = percentile(draws, sample.units, level=sample.level)
-    name = "paired bootstrap" if sample.distinct else "paired cluster bootstrap"
-    return _difference(value, ends, _p(value, draws, sample.units), name, sample)
+    return _expanded(expansion(both, gap, sample), "paired bent t", sample)
 
 
 def _rank(metric: Metric, gaps: Array, sample: Sample) -> Difference:
     """gaps (n,): pseudo-values of a minus those of b."""
-    value, error = _sign(metric) * float(gaps.mean()), standard_error(gaps, sample)
+    value = float(gaps.mean())
     if not math.isfinite(value):
         return _undefined(sample)
-    if error <= 1e-12:
-        return _still(value, sample)
-    half = normal_quantile(sample.level) * error
     name = "paired DeLong" if metric.name.endswith("roc_auc") else "paired infinitesimal jackknife"
-    return _difference(value, (value - half, value + half), 2 * NORMAL.cdf(-abs(value) / error), name, sample)
+    return _expanded(linear(_sign(metric) * (gaps - value), _sign(metric) * value, sample), name, sample)
+
+
+def _expanded(found: Expansion, name: str, sample: Sample) -> Difference:
+    if found.error <= 1e-12:
+        return _still(found.value, sample)
+    below, above = found.ends(sample.level)
+    return _difference(found.value, (found.value + below, found.value + above), found.p(),
+                       name + hangs(sample, found.block), sample)
 
 
 def _redrawn(metric: Metric, a: Table, b: Table, sample: Sample) -> Difference:

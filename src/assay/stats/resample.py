@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from assay.contract import Array, Metric, Table
+from assay.stats.serial import FEWEST_MOMENTS
 
 RESAMPLES = 1_000
 MOST_UNITS = 4_000      # beyond this, units are pooled at random: the work stays bounded
@@ -40,21 +41,40 @@ def unit_codes(outcomes: Table) -> tuple[Array, int]:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What an interval is made over: codes (n,) of the units, how many there are, and what was asked for."""
+    """What an interval is made over: codes (n,) of the units, how many there are, and what was asked for.
+
+    moments (n,): codes of the moments from 0 in the order of time, where that is known and there are enough of them.
+    nested: whether each unit has one moment only, so that moments hold all that hangs together."""
 
     codes: Array
     units: int
     level: float
     seed: int
+    moments: Array | None = None
+    nested: bool = True
 
     @classmethod
     def of(cls, outcomes: Table, level: float, seed: int) -> Sample:
-        return cls(*unit_codes(outcomes), level, seed)
+        codes, units = unit_codes(outcomes)
+        moments = _moments(outcomes)
+        if moments is None:
+            return cls(codes, units, level, seed)
+        first = np.zeros(units, np.int64)
+        first[codes] = moments
+        return cls(codes, units, level, seed, moments, bool((first[codes] == moments).all()))
 
     @property
     def distinct(self) -> bool:
         """Whether each case is a unit of its own."""
         return self.units == len(self.codes)
+
+
+def _moments(outcomes: Table) -> Array | None:
+    if "moment" not in outcomes.columns:
+        return None
+    ranks = outcomes["moment"].rank("dense").fill_null(0).to_numpy().astype(np.int64)
+    ranks -= int(ranks.min())
+    return ranks if ranks.max() + 1 >= FEWEST_MOMENTS else None
 
 
 def pooled(codes: Array, units: int, *, seed: int, most: int = MOST_UNITS) -> tuple[Array, int]:
