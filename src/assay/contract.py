@@ -270,13 +270,18 @@ class Inspects(Protocol):
 
 
 @runtime_checkable
+class SetsAside(Protocol):
+    def set_aside(self, cases: Table, /) -> Table:
+        """The columns of the source that are no inputs, the names of cases say; rows aligned."""
+
+
+@runtime_checkable
 class Probes(Protocol):
     """A task that can be tried out quickly: the court prices with it what it finds."""
 
     def probe(self, fit: Table, held: Table, without: Sequence[str] = (), /) -> Table:
         """The outcomes on the training cases `held` of a quick, sound model that learned from the training cases
         `fit`, of all inputs but `without`. The same question gives the same answer."""
-        ...
 
 
 @runtime_checkable
@@ -286,7 +291,6 @@ class Regroups(Protocol):
     def regrouped(self, units: Table, why: str, /) -> Task:
         """The same question with a new plan that keeps each unit of `units` (case_id, unit) on one side; a case not
         named there keeps its own unit. Raises ProblemError where too few units are left to split."""
-        ...
 
 
 @runtime_checkable
@@ -299,7 +303,6 @@ class Finishes(Protocol):
         """The model, wrapped: its probabilities calibrated where that helps out of fold, its answers bounded
         (`Bounds`); and what was found while choosing. outcomes: of the same model, or of the fold models that it
         averages, for training cases that they did not learn from; `metric` decides."""
-        ...
 
 
 @runtime_checkable
@@ -309,7 +312,6 @@ class Bounds(Protocol):
     def predict_within(self, batch: Table, level: float, /) -> Table:
         """What `predict` answers and beside it where the truth lies with probability `level`, over all cases alike:
         columns `low` and `high` for a number, `set` (a list of classes) for a class. Pure, rows aligned."""
-        ...
 
 
 @runtime_checkable
@@ -372,6 +374,7 @@ class Finding:
 
     columns    the inputs at fault: without them the fault is gone
     together   case_id, unit: cases that belong on one side of every split, the test part's among them
+    ordered    case_id, moment: training cases that a split should take in this order
     """
 
     check: str
@@ -382,6 +385,7 @@ class Finding:
     charts: tuple[Chart, ...] = ()
     columns: tuple[str, ...] = ()
     together: Table | None = None
+    ordered: Table | None = None
     optimism: Optimism | None = None
 
 

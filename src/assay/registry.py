@@ -67,7 +67,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "assay.checks": {
         f"{stage}.{name}": f"assay.checks.{name}:check"
         for stage, listed in {
-            "data": ("copies", "duplicates", "constant", "rare", "missing"),
+            "data": ("copies", "pairs", "afterwards", "encoded", "order", "duplicates", "groups", "period",
+                     "constant", "rare", "missing"),
             "outcomes": ("confusion", "calibration", "curves", "residuals", "slices", "regions"),
         }.items()
         for name in listed

@@ -8,6 +8,7 @@ changes nothing that stands out from noise, the finding is a note and the split 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,8 @@ from assay.errors import ProblemError
 
 PRICED = 12
 """Leaks that are priced one by one, the sure ones first; all of them together are priced in any case."""
+
+THREADS = 2
 
 _DOUBTS = ("fail", "warn")
 
@@ -47,11 +50,16 @@ class Court:
 def hold_court(task: Task, until: float = float("inf")) -> Court:
     """Every check of data in order of registration, priced. `until`: a moment of time.monotonic(), after which only
     sure leaks are priced. Nothing for a task that cannot show its inputs."""
-    seen = Exhibits.of(task, until)
-    if seen is None:
-        return Court()
-    found = [f for name in registry.names("assay.checks", "data.") for f in asked(name, seen)]
-    priced = _priced(seen, found)
+    with ThreadPoolExecutor(THREADS, "court") as pool:
+        seen = Exhibits.of(task, until, pool)
+        if seen is None:
+            return Court()
+        seen.ask()                              # what every price begins with is learned while the checks run
+        found = [f for name in registry.names("assay.checks", "data.") for f in asked(name, seen)]
+        return _judged(seen, _priced(seen, [_apart(seen, f) for f in found]))
+
+
+def _judged(seen: Exhibits, priced: Sequence[Finding]) -> Court:
     split = [f.together for f in priced if f.level in _DOUBTS and f.together is not None]
     together = merged(split) if split else None
     columns = Court(tuple(priced)).columns
@@ -63,21 +71,41 @@ def hold_court(task: Task, until: float = float("inf")) -> Court:
     return Court(tuple(priced), together, seen.priced(columns, together, late=bool(columns)))
 
 
+def _apart(seen: Exhibits, found: Finding) -> Finding:
+    """A finding of cases that belong together is no doubt where the split keeps them together already."""
+    if found.together is None or found.level not in _DOUBTS or found.columns:
+        return found
+    everyone = pl.concat([seen.cases.select("case_id", pl.col("unit").cast(pl.String)),
+                          seen.test_cases.select("case_id", pl.col("unit").cast(pl.String))], how="vertical_relaxed")
+    sides = found.together.select(pl.col("case_id").cast(everyone["case_id"].dtype), whole="unit").join(
+        everyone, on="case_id").group_by("whole").agg(pl.col("unit").n_unique())
+    if (sides["unit"] > 1).any():
+        return found
+    return replace(found, level="note", sentence=f"{found.sentence} The split keeps them on one side.", together=None)
+
+
 def _priced(seen: Exhibits, found: Sequence[Finding]) -> list[Finding]:
-    dear = sorted((f for f in found if f.level in _DOUBTS and (f.columns or f.together is not None)),
+    dear = sorted((f for f in found if f.level in _DOUBTS and _has_a_price(f)),
                   key=lambda f: _DOUBTS.index(f.level))[:PRICED]
     gone = Court(tuple(found)).columns
     return [_with_price(seen, f, gone) if any(f is d for d in dear) else f for f in found]
 
 
+def _has_a_price(found: Finding) -> bool:
+    return bool(found.columns) or found.together is not None or found.ordered is not None
+
+
 def _with_price(seen: Exhibits, found: Finding, gone: Sequence[str]) -> Finding:
     """`gone`: the inputs that sure leaks name, each leak being priced as if the others were mended."""
-    price = seen.priced(found.columns, found.together, gone=gone, late=found.level == "fail")
+    if found.ordered is not None and not found.columns:
+        price = seen.priced_by_time(found.ordered, gone=gone)
+    else:
+        price = seen.priced(found.columns, found.together, gone=gone, late=found.level == "fail")
     if price is None:
         return found
-    if found.together is not None and not found.columns and price.points.low <= 0 and found.level == "warn":
-        said = f"{found.sentence} On both sides of a split they make no difference that stands out from noise."
-        return replace(found, level="note", sentence=said, together=None, optimism=price)
+    if not found.columns and price.points.low <= 0 and found.level == "warn":
+        said = f"{found.sentence} A quick model gains nothing by it that stands out from noise."
+        return replace(found, level="note", sentence=said, together=None, ordered=None, optimism=price)
     return replace(found, optimism=price)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assay.contract import TEST, TRAIN, Array, Inspects, Metric, Optimism, Probes, Split, Table, Task
+from assay.contract import TEST, TRAIN, Array, Inspects, Metric, Optimism, Probes, SetsAside, Split, Table, Task
 from assay.stats.intervals import estimate
 from assay.stats.paired import compare
 
@@ -32,6 +33,8 @@ class Exhibits:
     kinds        input -> kind ("numeric", "categorical", "text", ...), as far as the task tells
     method       how the split was made: random, stratified, group, time
     until        the moment of time.monotonic() by which the court has to end; probes are refused after it
+    set_aside    columns of the source that are no inputs, of the training cases; test_set_aside: of the test part
+    pool         threads in which probes run beside the checks
     """
 
     cases: Table
@@ -43,17 +46,21 @@ class Exhibits:
     metric: Metric | None
     task: Task | None = None
     until: float = float("inf")
-    _probed: dict[Any, Table] = field(default_factory=dict, repr=False)
+    set_aside: Table = field(default_factory=pl.DataFrame, repr=False)
+    test_set_aside: Table = field(default_factory=pl.DataFrame, repr=False)
+    pool: Executor | None = None
+    _probed: dict[Any, list[Any]] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, task: Task, until: float = float("inf")) -> Exhibits | None:
+    def of(cls, task: Task, until: float = float("inf"), pool: Executor | None = None) -> Exhibits | None:
         """None for a task that cannot show its inputs. The task has to be open with its test part."""
         if not isinstance(task, Inspects):
             return None
         train, test = task.cases(TRAIN), task.cases(TEST)
         kinds = {str(c["name"]): str(c["kind"]) for c in task.facts().get("columns", ())}
+        aside = [task.set_aside(c) if isinstance(task, SetsAside) else c.select() for c in (train, test)]
         return cls(train, task.inputs(train), test.select("case_id", "unit"), task.inputs(test), kinds,
-                   task.plan.method, task.metrics[0], task, until)
+                   task.plan.method, task.metrics[0], task, until, aside[0], aside[1], pool)
 
     @classmethod
     def plain(cls, cases: Table, inputs: Table, test_inputs: Table | None = None) -> Exhibits:
@@ -74,20 +81,31 @@ class Exhibits:
         """Out-of-fold outcomes (at most 6,000 training cases, four folds) of a quick model on all inputs but
         `without`, the cases of each unit of `together` (case_id, unit) on one side. None where the task cannot be
         probed, or the time is over and it may not be `late`. Asked twice, answered once."""
+        answers = self.ask(without, together, late=late)
+        return None if answers is None else pl.concat([_of(a) for a in answers]).sort("case_id")
+
+    def ask(
+        self, without: Sequence[str] = (), together: Table | None = None, *, late: bool = False
+    ) -> list[Any] | None:
+        """As `probed`, without waiting for the answers of the folds."""
         key = (tuple(sorted(without)), None if together is None else tuple(together["unit"].hash().to_list()))
         if key not in self._probed:
-            prober: Any = self.task
-            if not isinstance(prober, Probes) or (self.seconds_left <= 0 and not late):
+            prober = self._prober(late=late)
+            if prober is None:
                 return None
-            self._probed[key] = self._asked(prober, without, together)
+            cases = self._drawn
+            self._probed[key] = [self._begun(prober, cases[fit], cases[held], tuple(without))
+                                 for fit, held in self._folds(together)]
         return self._probed[key]
 
-    def _asked(self, task: Probes, without: Sequence[str], together: Table | None) -> Table:
-        cases = self._drawn
-        seen = []
-        for fit, held in self._folds(together):
-            seen.append(task.probe(cases[fit], cases[held], tuple(without)))
-        return pl.concat(seen).sort("case_id")
+    def _prober(self, *, late: bool) -> Any:
+        task: Any = self.task
+        return task if isinstance(task, Probes) and (late or self.seconds_left > 0) else None
+
+    def _begun(self, prober: Any, fit: Table, held: Table, without: tuple[str, ...]) -> Any:
+        if self.pool is None:
+            return prober.probe(fit, held, without)
+        return self.pool.submit(prober.probe, fit, held, without)
 
     @cached_property
     def _drawn(self) -> Table:
@@ -104,12 +122,7 @@ class Exhibits:
         if self.method == "time" and self.task is not None and together is None:
             held = np.isin(self._drawn["case_id"].to_numpy(), self.task.cases(Split("held", 0))["case_id"].to_numpy())
             return [(np.flatnonzero(~held), np.flatnonzero(held))]
-        unit = self._drawn["unit"].cast(pl.String)
-        if together is not None:
-            named = self._drawn.select("case_id").join(together.select("case_id", "unit"), on="case_id", how="left",
-                                                       maintain_order="left")["unit"].cast(pl.String)
-            unit = named.zip_with(named.is_not_null(), unit)
-        _, code = np.unique(unit.to_numpy(), return_inverse=True)
+        _, code = np.unique(named(self._drawn, together).to_numpy(), return_inverse=True)
         fold = np.random.default_rng(1).permutation(int(code.max()) + 1)[code] % FOLDS
         parts = [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(FOLDS)]
         return [(fit, held) for fit, held in parts if len(fit) and len(held)]
@@ -123,15 +136,52 @@ class Exhibits:
         """What these inputs, and cases of one unit on two sides, add to the deciding metric where the inputs `gone`
         are out already: else one leak would hide behind another. None as for `probed`."""
         rest = [c for c in gone if c not in columns]
-        leaky = self.probed(rest, late=late)
+        anywhere = together.clear() if together is not None and self.method == "time" else None
+        self.ask(rest, anywhere, late=late)     # so that both run at once
         honest = self.probed([*rest, *columns], together, late=late)
-        if self.metric is None or leaky is None or honest is None or self.metric.missing(leaky.columns):
+        leaky = self.probed(rest, anywhere, late=late)
+        if leaky is None or honest is None:
             return None
         if together is not None:                # cases of one unit rise and fall together
-            units = leaky.select("case_id", own=pl.col("unit").cast(pl.String)).join(
-                together.select("case_id", named=pl.col("unit").cast(pl.String)), on="case_id", how="left",
-                maintain_order="left").select(unit=pl.coalesce("named", "own")).to_series()
+            units = named(leaky, together)
             leaky, honest = leaky.with_columns(units), honest.with_columns(units)
+        return self._optimism(leaky, honest)
+
+    def priced_by_time(self, ordered: Table, *, gone: Sequence[str] = ()) -> Optimism | None:
+        """What learning from later cases adds for the latest quarter of the drawn cases, in the order of `ordered`
+        (case_id, moment): the quick model of random folds against one of the earlier three quarters."""
+        prober = self._prober(late=False)
+        leaky = self.probed(gone)
+        if prober is None or leaky is None:
+            return None
+        moments = ordered.select(pl.col("case_id").cast(self.cases["case_id"].dtype), at="moment")
+        order = self._drawn.join(moments, on="case_id").sort("at", "case_id")["case_id"]
+        cut = len(order) * (FOLDS - 1) // FOLDS
+        past, latest = (self._drawn.filter(pl.col("case_id").is_in(part.implode()))
+                        for part in (order[:cut], order[cut:]))
+        if past.is_empty() or latest.is_empty():
+            return None
+        honest = _of(self._begun(prober, past, latest, tuple(gone))).sort("case_id")
+        return self._optimism(leaky.filter(pl.col("case_id").is_in(order[cut:].implode())), honest)
+
+    def _optimism(self, leaky: Table, honest: Table) -> Optimism | None:
+        if self.metric is None or self.metric.missing(leaky.columns):
+            return None
         difference = compare(self.metric, leaky, honest)
         return Optimism(self.metric.name, estimate(self.metric, leaky), estimate(self.metric, honest),
                         difference.estimate)
+
+
+def named(cases: Table, together: Table | None) -> pl.Series:
+    """The unit of each case as text: that of `together` (case_id, unit) where it is named there, else its own."""
+    own = cases.select("case_id", own=pl.col("unit").cast(pl.String))
+    if together is None:
+        return own["own"].alias("unit")
+    said = together.select(pl.col("case_id").cast(own["case_id"].dtype), named=pl.col("unit").cast(pl.String))
+    return own.join(said, on="case_id", how="left", maintain_order="left").select(
+        unit=pl.coalesce("named", "own")).to_series()
+
+
+def _of(answer: Any) -> Table:
+    table: Table = answer.result() if isinstance(answer, Future) else answer
+    return table

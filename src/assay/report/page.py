@@ -72,7 +72,10 @@ TITLES = {
     "outcomes.curves": "What any threshold would give", "outcomes.residuals": "How far off the numbers are",
     "outcomes.slices": "Group by group", "outcomes.regions": "The worst-off regions",
     "learning_curve": "Would more data help?",
-    "data.copies": "Columns that give the target away", "data.duplicates": "Rows that repeat",
+    "data.copies": "Columns that give the target away", "data.pairs": "Columns that give it away in pairs",
+    "data.afterwards": "Columns filled in after the event", "data.encoded": "Columns made of the target's means",
+    "data.order": "Does the order tell the target?", "data.duplicates": "Rows that repeat",
+    "data.groups": "One customer in several cases", "data.period": "Neighbours in time",
     "data.constant": "Columns that say nothing", "data.rare": "Rare classes", "data.missing": "Missing values",
 }
 

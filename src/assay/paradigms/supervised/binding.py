@@ -64,7 +64,8 @@ def bind(problem: Problem, progress: Callable[[str], None]) -> SupervisedTask:
         slices=slices.choose(train, signature.inputs, problem.sensitive),
         notes=(*typed.notes, *asked.notes, *notes),
     )
-    needed = {*targets, *(f.name for f in signature.inputs), *problem.sensitive, problem.group, problem.time}
+    names = {c.name for c in typed.columns if c.kind == "id" and c.name not in problem.drop}    # the court reads them
+    needed = {*targets, *(f.name for f in signature.inputs), *problem.sensitive, problem.group, problem.time, *names}
     return SupervisedTask(question, rows.select(c for c in rows.columns if c in needed), kept, kept, plan, metrics)
 
 

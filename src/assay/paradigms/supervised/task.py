@@ -121,6 +121,12 @@ class SupervisedTask:
         """The features of these cases, aligned."""
         return self.data[self._rows(cases)].select(f.name for f in self.signature.inputs)
 
+    def set_aside(self, cases: Table, /) -> Table:
+        """The columns that are kept and are neither features nor targets, aligned: ids, a group, a time."""
+        features = {f.name for f in self.signature.inputs}
+        return self.data[self._rows(cases)].select(
+            c for c in self.data.columns if c not in features and c not in self.target.columns)
+
     def _rows(self, cases: Table) -> Array:
         wanted = cases["case_id"].to_numpy()
         rows = np.searchsorted(self.ids, wanted)
