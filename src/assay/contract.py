@@ -270,6 +270,15 @@ class Inspects(Protocol):
 
 
 @runtime_checkable
+class Indexes(Protocol):
+    """A task whose models search in texts: the court looks for its questions among them."""
+
+    def index(self) -> Table:
+        """A row a passage, the passage in the column `text`."""
+        ...
+
+
+@runtime_checkable
 class Probes(Protocol):
     """A task that can be tried out quickly: the court prices with it what it finds."""
 

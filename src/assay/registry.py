@@ -67,14 +67,16 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "assay.checks": {
         f"{stage}.{name}": f"assay.checks.{name}:check"
         for stage, listed in {
-            "data": ("copies", "duplicates", "constant", "rare", "missing"),
+            "data": ("copies", "duplicates", "constant", "rare", "missing",
+                     "near_texts", "near_images", "indexed", "seeds", "covariates",
+                     "conflicts", "label_errors", "drift", "units", "mojibake", "personal"),
             "outcomes": ("confusion", "calibration", "curves", "residuals", "slices"),
         }.items()
         for name in listed
     },
 }
 
-EXTRAS = {"xgboost": "boost", "catboost": "boost", "cleanlab": "audit", "cryptography": "sign"}
+EXTRAS = {"xgboost": "boost", "catboost": "boost", "cleanlab": "audit", "cryptography": "sign", "PIL": "image"}
 """Which extra brings an optional library, by its import name."""
 
 

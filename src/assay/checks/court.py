@@ -46,10 +46,8 @@ class Court:
 
 def hold_court(task: Task, until: float = float("inf")) -> Court:
     """Every check of data in order of registration, priced. `until`: a moment of time.monotonic(), after which only
-    sure leaks are priced. Nothing for a task that cannot show its inputs."""
+    sure leaks are priced."""
     seen = Exhibits.of(task, until)
-    if seen is None:
-        return Court()
     found = [f for name in registry.names("assay.checks", "data.") for f in asked(name, seen)]
     priced = _priced(seen, found)
     split = [f.together for f in priced if f.level in _DOUBTS and f.together is not None]

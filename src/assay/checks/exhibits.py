@@ -32,6 +32,7 @@ class Exhibits:
     kinds        input -> kind ("numeric", "categorical", "text", ...), as far as the task tells
     method       how the split was made: random, stratified, group, time
     until        the moment of time.monotonic() by which the court has to end; probes are refused after it
+    test_told    the test cases with all that the task says of them but their truth: moment, seed, slices
     """
 
     cases: Table
@@ -43,17 +44,20 @@ class Exhibits:
     metric: Metric | None
     task: Task | None = None
     until: float = float("inf")
+    test_told: Table = field(default_factory=pl.DataFrame)
     _probed: dict[Any, Table] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, task: Task, until: float = float("inf")) -> Exhibits | None:
-        """None for a task that cannot show its inputs. The task has to be open with its test part."""
-        if not isinstance(task, Inspects):
-            return None
+    def of(cls, task: Task, until: float = float("inf")) -> Exhibits:
+        """A task that cannot show its inputs has none (tables of no columns): its cases alone are looked at. The task
+        has to be open with its test part."""
         train, test = task.cases(TRAIN), task.cases(TEST)
+        inputs, test_inputs = (task.inputs(part) if isinstance(task, Inspects) else pl.DataFrame()
+                               for part in (train, test))
         kinds = {str(c["name"]): str(c["kind"]) for c in task.facts().get("columns", ())}
-        return cls(train, task.inputs(train), test.select("case_id", "unit"), task.inputs(test), kinds,
-                   task.plan.method, task.metrics[0], task, until)
+        told = test.select(c for c in test.columns if not c.startswith("target"))
+        return cls(train, inputs, test.select("case_id", "unit"), test_inputs, kinds, task.plan.method,
+                   task.metrics[0], task, until, told)
 
     @classmethod
     def plain(cls, cases: Table, inputs: Table, test_inputs: Table | None = None) -> Exhibits:

@@ -72,6 +72,12 @@ TITLES = {
     "outcomes.slices": "Group by group", "learning_curve": "Would more data help?",
     "data.copies": "Columns that give the target away", "data.duplicates": "Rows that repeat",
     "data.constant": "Columns that say nothing", "data.rare": "Rare classes", "data.missing": "Missing values",
+    "data.near_texts": "Texts that are nearly the same", "data.near_images": "Pictures that are nearly the same",
+    "data.indexed": "Questions that stand in the index", "data.seeds": "Seeds trained on and tested on",
+    "data.covariates": "Inputs that are not known in time", "data.conflicts": "Equal cases, different answers",
+    "data.label_errors": "Labels that may be wrong", "data.drift": "Whether the test part looks like the training part",
+    "data.units": "Columns in two units", "data.mojibake": "Texts damaged by a wrong encoding",
+    "data.personal": "Data of persons",
 }
 
 
