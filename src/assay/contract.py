@@ -271,8 +271,20 @@ class Inspects(Protocol):
 
 @runtime_checkable
 class SetsAside(Protocol):
+    """A task that can show what it learns nothing from: ids, the group, the time."""
+
     def set_aside(self, cases: Table, /) -> Table:
         """The columns of the source that are no inputs, the names of cases say; rows aligned."""
+        ...
+
+
+@runtime_checkable
+class Indexes(Protocol):
+    """A task whose models search in texts: the court looks for its questions among them."""
+
+    def index(self) -> Table:
+        """A row a passage, the passage in the column `text`."""
+        ...
 
 
 @runtime_checkable
@@ -282,6 +294,7 @@ class Probes(Protocol):
     def probe(self, fit: Table, held: Table, without: Sequence[str] = (), /) -> Table:
         """The outcomes on the training cases `held` of a quick, sound model that learned from the training cases
         `fit`, of all inputs but `without`. The same question gives the same answer."""
+        ...
 
 
 @runtime_checkable

@@ -68,14 +68,16 @@ BUILT_IN: dict[str, dict[str, str]] = {
         f"{stage}.{name}": f"assay.checks.{name}:check"
         for stage, listed in {
             "data": ("copies", "pairs", "afterwards", "encoded", "order", "duplicates", "groups", "period",
-                     "constant", "rare", "missing"),
+                     "near_texts", "near_images", "indexed", "seeds", "covariates",
+                     "constant", "rare", "missing",
+                     "conflicts", "label_errors", "drift", "units", "mojibake", "personal"),
             "outcomes": ("confusion", "calibration", "curves", "residuals", "slices", "regions"),
         }.items()
         for name in listed
     },
 }
 
-EXTRAS = {"xgboost": "boost", "catboost": "boost", "cleanlab": "audit", "cryptography": "sign"}
+EXTRAS = {"xgboost": "boost", "catboost": "boost", "cleanlab": "audit", "cryptography": "sign", "PIL": "image"}
 """Which extra brings an optional library, by its import name."""
 
 

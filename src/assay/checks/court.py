@@ -49,11 +49,9 @@ class Court:
 
 def hold_court(task: Task, until: float = float("inf")) -> Court:
     """Every check of data in order of registration, priced. `until`: a moment of time.monotonic(), after which only
-    sure leaks are priced. Nothing for a task that cannot show its inputs."""
+    sure leaks are priced."""
     with ThreadPoolExecutor(THREADS, "court") as pool:
         seen = Exhibits.of(task, until, pool)
-        if seen is None:
-            return Court()
         seen.ask()                              # what every price begins with is learned while the checks run
         found = [f for name in registry.names("assay.checks", "data.") for f in asked(name, seen)]
         return _judged(seen, _priced(seen, [_apart(seen, f) for f in found]))

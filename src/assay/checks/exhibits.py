@@ -34,6 +34,7 @@ class Exhibits:
     method       how the split was made: random, stratified, group, time
     until        the moment of time.monotonic() by which the court has to end; probes are refused after it
     set_aside    columns of the source that are no inputs, of the training cases; test_set_aside: of the test part
+    test_told    the test cases with all that the task says of them but their truth: moment, seed, slices
     pool         threads in which probes run beside the checks
     """
 
@@ -48,19 +49,22 @@ class Exhibits:
     until: float = float("inf")
     set_aside: Table = field(default_factory=pl.DataFrame, repr=False)
     test_set_aside: Table = field(default_factory=pl.DataFrame, repr=False)
+    test_told: Table = field(default_factory=pl.DataFrame)
     pool: Executor | None = None
     _probed: dict[Any, list[Any]] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, task: Task, until: float = float("inf"), pool: Executor | None = None) -> Exhibits | None:
-        """None for a task that cannot show its inputs. The task has to be open with its test part."""
-        if not isinstance(task, Inspects):
-            return None
+    def of(cls, task: Task, until: float = float("inf"), pool: Executor | None = None) -> Exhibits:
+        """A task that cannot show its inputs has none (tables of no columns): its cases alone are looked at. The task
+        has to be open with its test part."""
         train, test = task.cases(TRAIN), task.cases(TEST)
+        inputs, test_inputs = (task.inputs(part) if isinstance(task, Inspects) else pl.DataFrame()
+                               for part in (train, test))
         kinds = {str(c["name"]): str(c["kind"]) for c in task.facts().get("columns", ())}
         aside = [task.set_aside(c) if isinstance(task, SetsAside) else c.select() for c in (train, test)]
-        return cls(train, task.inputs(train), test.select("case_id", "unit"), task.inputs(test), kinds,
-                   task.plan.method, task.metrics[0], task, until, aside[0], aside[1], pool)
+        told = test.select(c for c in test.columns if not c.startswith("target"))
+        return cls(train, inputs, test.select("case_id", "unit"), test_inputs, kinds, task.plan.method,
+                   task.metrics[0], task, until, aside[0], aside[1], told, pool)
 
     @classmethod
     def plain(cls, cases: Table, inputs: Table, test_inputs: Table | None = None) -> Exhibits:

@@ -15,6 +15,8 @@ MUCH, MOST = 0.2, 0.6
 
 def check(seen: Exhibits) -> Iterator[Finding]:
     """The share missing by column: a note from 20 %."""
+    if not seen.inputs.width:
+        return
     inputs, n = seen.inputs, max(len(seen.inputs), 1)
     shares = {c: _absent(inputs[c]) / n for c in inputs.columns}
     some = dict(sorted(((c, s) for c, s in shares.items() if s > 0), key=lambda cs: -cs[1]))

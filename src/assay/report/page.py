@@ -77,6 +77,12 @@ TITLES = {
     "data.order": "Does the order tell the target?", "data.duplicates": "Rows that repeat",
     "data.groups": "One customer in several cases", "data.period": "Neighbours in time",
     "data.constant": "Columns that say nothing", "data.rare": "Rare classes", "data.missing": "Missing values",
+    "data.near_texts": "Texts that are nearly the same", "data.near_images": "Pictures that are nearly the same",
+    "data.indexed": "Questions that stand in the index", "data.seeds": "Seeds trained on and tested on",
+    "data.covariates": "Inputs that are not known in time", "data.conflicts": "Equal cases, different answers",
+    "data.label_errors": "Labels that may be wrong", "data.drift": "Whether the test part looks like the training part",
+    "data.units": "Columns in two units", "data.mojibake": "Texts damaged by a wrong encoding",
+    "data.personal": "Data of persons",
 }
 
 
