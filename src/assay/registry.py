@@ -27,6 +27,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "assay.loaders": {
         "blend": "assay.search.ensemble:load_blend",
         "supervised": "assay.paradigms.supervised.model:load",
+        "supervised.finished": "assay.paradigms.supervised.finish:load",
     },
     "assay.learners": {
         "supervised.constant": "assay.paradigms.supervised.recipes.baselines:Constant",
@@ -68,7 +69,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         f"{stage}.{name}": f"assay.checks.{name}:check"
         for stage, listed in {
             "data": ("copies", "duplicates", "constant", "rare", "missing"),
-            "outcomes": ("confusion", "calibration", "curves", "residuals", "slices"),
+            "outcomes": ("confusion", "calibration", "coverage", "curves", "residuals", "slices"),
         }.items()
         for name in listed
     },

@@ -14,6 +14,7 @@ from assay.contract import Chart, Finding, Metric, Model, Report, Series, Split,
 from assay.report import figures
 from assay.report.story import Comparison
 from assay.search.race import Race
+from assay.stages.finish import within
 from assay.stats.intervals import estimate
 from assay.stats.paired import Difference, compare
 
@@ -35,7 +36,9 @@ class Attempted:
 def attempt_within(task: Task, model: Model, cases: Table, seconds: float) -> Attempted:
     """Confront the model with the cases; where they are many, chunk by chunk in random order until the time is over.
 
-    What was not reached is left out at random, so the numbers stay honest; they get wider."""
+    A model that bounds its answers is asked for the bounds too. What was not reached is left out at random, so the
+    numbers stay honest; they get wider."""
+    model = within(model, cases[:1], task)
     if len(cases) <= CHUNK:
         return Attempted(task.attempt(model, cases), len(cases))
     order = np.random.default_rng(task.seed).permutation(len(cases))
