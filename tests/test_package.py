@@ -19,13 +19,12 @@ from assay import registry
 from assay.contract import Field, Model, Signature
 from assay.errors import StoreError, TamperedError, UserError
 from assay.files import read_json, write_json
+from assay.nested import load_parts, save_parts
 from assay.store import package
 from assay.store.package import (
     load_model,
-    load_parts,
     manifest,
     save_model,
-    save_parts,
     signature_from_json,
     signature_to_json,
 )

@@ -11,7 +11,8 @@ table of *outcomes*: one row a case, columns named by their role.
     target           the truth, where there is one (target.<label> for several)
     target.positive  the truth as yes or no, where one of two classes is the one looked for
     slice.<name>     a group that the case belongs to, as text
-    out.<name>       what the model answered: out.label, out.p, out.p.<class>, out.value, out.return
+    out.<name>       what the model answered: out.label, out.p, out.p.<class>, out.value, out.return;
+                     out.low and out.high, or out.set: where the truth lies with probability out.level
 
 `Table` is a polars DataFrame: no index, so rows are aligned by position and nothing else.
 """

@@ -27,6 +27,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "assay.loaders": {
         "blend": "assay.search.ensemble:load_blend",
         "supervised": "assay.paradigms.supervised.model:load",
+        "supervised.finished": "assay.paradigms.supervised.finish:load",
     },
     "assay.learners": {
         "supervised.constant": "assay.paradigms.supervised.recipes.baselines:Constant",
@@ -71,7 +72,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
                      "near_texts", "near_images", "indexed", "seeds", "covariates",
                      "constant", "rare", "missing",
                      "conflicts", "label_errors", "drift", "units", "mojibake", "personal"),
-            "outcomes": ("confusion", "calibration", "curves", "residuals", "slices", "regions"),
+            "outcomes": ("confusion", "calibration", "coverage", "curves", "residuals", "slices", "regions"),
         }.items()
         for name in listed
     },

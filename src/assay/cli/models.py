@@ -26,6 +26,7 @@ def predict(
     /,
     *,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    interval: float | None = None,
     ignore_extra: bool = False,
     common: Common = Common(),
 ) -> None:
@@ -39,27 +40,33 @@ def predict(
         A file of new rows.
     out
         Where the answers go: .csv, .parquet or .jsonl; else they are printed as CSV.
+    interval
+        0.9 adds where the truth lies nine times in ten: columns low and high for a number, set for a class.
     ignore_extra
         Leave out columns that the model does not know, instead of refusing them.
     """
+    if interval is not None and not 0 < interval < 1:
+        raise UserError(f"--interval {interval}: wanted a number between 0 and 1, such as 0.9.")
     write = _writer(out) if out else None
+    from assay.stages.predict import flat
     from assay.stages.predict import predict as answer
 
-    table = answer(name, data, store=common.named_store(), ignore_extra=ignore_extra)
+    table = answer(name, data, store=common.named_store(), ignore_extra=ignore_extra, interval=interval)
     if out and write:
         _written(table, out, write)
         common.say({"out": str(out), "rows": len(table)}, [f"{len(table):,} rows: {out}"])
     elif common.json:
         common.say(table, [])
     else:
-        sys.stdout.write(table.write_csv())
+        sys.stdout.write(flat(table).write_csv())
 
 
 def _written(table: Table, out: Path, write: str) -> None:
     from assay.files import replacing
+    from assay.stages.predict import flat
 
     with replacing(out) as beside:
-        getattr(table, write)(beside)
+        getattr(flat(table) if write == "write_csv" else table, write)(beside)
 
 
 _WRITERS = {".csv": "write_csv", ".parquet": "write_parquet", ".jsonl": "write_ndjson", ".ndjson": "write_ndjson"}

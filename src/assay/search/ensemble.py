@@ -18,8 +18,8 @@ import polars as pl
 from assay import registry
 from assay.contract import Array, Blends, Metric, Model, Signature, Table
 from assay.files import read_json, write_json
+from assay.nested import load_parts, save_parts
 from assay.stats.paired import Difference, compare
-from assay.store.package import load_parts, save_parts
 
 MOST_CASES = 20_000
 """How many cases choose the weights: more would cost time and change little."""

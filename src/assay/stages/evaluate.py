@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.contract import TEST, Report, Table
+from assay.stages.finish import within
 from assay.stages.load import Loaded, load, paradigm_of
 from assay.stages.prove import report_on
 from assay.store import looks
@@ -21,7 +22,7 @@ def evaluate(model: Loaded | str | Path, data: Any, *, store: Store | None = Non
     task = paradigm_of(loaded).rebind(loaded.model, data)
     cases = task.cases(TEST)
     level = _looked(loaded, cases, store).level
-    return report_on(task, task.attempt(loaded.model, cases), "new", level=level)
+    return report_on(task, task.attempt(within(loaded.model, cases[:1], task), cases), "new", level=level)
 
 
 def _looked(loaded: Loaded, cases: Table, store: Store | None) -> looks.Look:

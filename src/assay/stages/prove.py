@@ -13,6 +13,7 @@ from assay import checks
 from assay.contract import Estimate, Metric, Model, Report, Table, Task
 from assay.report import figures
 from assay.report.story import Comparison
+from assay.stages.finish import within
 from assay.stats.intervals import estimate
 from assay.stats.paired import Difference, together
 
@@ -34,7 +35,9 @@ class Attempted:
 def attempt_within(task: Task, model: Model, cases: Table, seconds: float) -> Attempted:
     """Confront the model with the cases; where they are many, chunk by chunk in random order until the time is over.
 
-    What was not reached is left out at random, so the numbers stay honest; they get wider."""
+    A model that bounds its answers is asked for the bounds too. What was not reached is left out at random, so the
+    numbers stay honest; they get wider."""
+    model = within(model, cases[:1], task)
     if len(cases) <= CHUNK:
         return Attempted(task.attempt(model, cases), len(cases))
     order = np.random.default_rng(task.seed).permutation(len(cases))

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from assay.checks.court import Court, hold_court, mended
-from assay.contract import TEST, TRAIN, Estimate, Model, Paradigm, Report, Table, Task
+from assay.contract import TEST, TRAIN, Estimate, Finding, Model, Paradigm, Report, Table, Task
 from assay.errors import GateError, ProblemError, StoreError
 from assay.files import write_json, write_text
 from assay.problem import Problem
@@ -27,6 +27,7 @@ from assay.search.workers import Workers, cores
 from assay.stages.choosing import choosing
 from assay.stages.curve import learning_curve
 from assay.stages.explain import importance
+from assay.stages.finish import finished
 from assay.stages.load import Loaded
 from assay.stages.prove import attempt_within, put_side_by_side, report_on
 from assay.stages.recognise import recognise
@@ -181,8 +182,10 @@ class _Life:
                 model = assemble(race, verdict, self.paradigm, self.name, self.run.folder / "race")
         finally:
             workers.close()
+        with self.stage("finish", "its answers for cases held out calibrate and bound it"):
+            model, found = self.finish(verdict, verdict.chosen, model)
         with self.stage("prove", "the chosen model meets the locked test part"):
-            report, comparisons = self.prove(race, verdict, model)
+            report, comparisons = self.prove(race, verdict, model, found)
             choice = choosing(race.metric, verdict, report.metrics[race.metric.name], self.task.seed)
         with self.stage("explain", "what the model looks at"):
             cases = self.task.cases(TEST)
@@ -228,7 +231,12 @@ class _Life:
             self.cut.append(f"The time was too short for {', '.join(cut)}.")
         return race
 
-    def prove(self, race: Race, verdict: Verdict, model: Model) -> tuple[Report, tuple[Comparison, ...]]:
+    def finish(self, verdict: Verdict, name: str, model: Model) -> tuple[Model, tuple[Finding, ...]]:
+        return finished(self.paradigm, model, verdict.scores, name, self.task.metrics[0], self.task.seed)
+
+    def prove(
+        self, race: Race, verdict: Verdict, model: Model, found: tuple[Finding, ...]
+    ) -> tuple[Report, tuple[Comparison, ...]]:
         cases = self.task.cases(TEST)
         self.look = looks.record(self.store.folder, looks.seal(cases), run=self.run.id,
                                  what="the chosen model, a baseline and the runner-up, once", data=self._data())
@@ -240,11 +248,12 @@ class _Life:
         for runner in self._rivals(verdict):
             if self.clock.left > 0.25 * self.clock.tail_s:
                 theirs = rival(race, runner, verdict, self.paradigm, self.name)
+                theirs, _ = self.finish(verdict, runner.entrant.name, theirs)
                 tried = attempt_within(self.task, theirs, cases, 0.15 * self.clock.left)
                 others.append((runner.entrant.name, tried.outcomes))
         report = report_on(self.task, ours.outcomes, "test", level=self.look.level)
         report = Report(report.task, report.split, report.metrics, report.outcomes,
-                        (*report.findings, learning_curve(race)))
+                        (*report.findings, learning_curve(race), *found))
         self._keep("test", ours.outcomes)
         return report, put_side_by_side(race.metric, verdict.chosen, ours.outcomes, others, self.task.seed,
                                         level=self.look.level)

@@ -35,8 +35,8 @@ def long_run(series: Array) -> tuple[float, int]:
 
     The larger of two: that of the circular block bootstrap, which is n sum_k (1 - |k|/b) R(k) with blocks of b, times
     n / (n - b); and that of the flat-topped window, n sum_k w(k/M) R(k), which is less biased and less steady.
-    Politis & Romano (1992), in LePage & Billard, "Exploring the limits of bootstrap"; Politis & Romano (1995), Journal of
-    Time Series Analysis 16(1).
+    Politis & Romano (1992), in LePage & Billard, "Exploring the limits of bootstrap"; Politis & Romano (1995),
+    Journal of Time Series Analysis 16(1).
     """
     n = len(series)
     deviations = series - series.mean()

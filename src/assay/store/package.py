@@ -24,17 +24,16 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
-from assay import __version__, files, registry
+from assay import __version__, files
 from assay.contract import Field, Kind, Model, Signature
-from assay.errors import StoreError, TamperedError, UnknownName, UserError
+from assay.errors import StoreError, TamperedError
+from assay.nested import PARTS, load_with
 from assay.store import disk
 
 FORMAT = 1
 MANIFEST = "assay.json"
-PARTS = "parts"
-_NESTED = "loader.json"
 _MOST_BYTES = 8_000_000                         # of assay.json: thousands of columns with all their levels
 _LIBRARIES = (
     "catboost", "lightgbm", "numpy", "polars", "pyarrow", "safetensors", "scipy", "sklearn", "torch", "xgboost",
@@ -131,7 +130,7 @@ def load_model(folder: Path) -> Model:
 
     Raises StoreError where it is no such folder or its format is newer, TamperedError where any file was changed,
     added, removed or made a link, UserError where the package that can load it is missing."""
-    return _loaded(check_model(folder)["loader"], folder / PARTS)
+    return load_with(check_model(folder)["loader"], folder / PARTS)
 
 
 def check_model(folder: Path) -> dict[str, Any]:
@@ -215,32 +214,6 @@ def _read_small(path: Path) -> dict[str, Any] | None:
     if not isinstance(said, dict):
         raise _tampered(path.parent, [f"{path.name} is not the JSON that was written"])
     return said
-
-
-def _loaded(loader: Any, parts: Path) -> Model:
-    try:
-        load = registry.load("assay.loaders", str(loader))
-    except UnknownName as unknown:
-        raise UserError(f"cannot load {parts}: {unknown} Install the package that made this model.") from unknown
-    return cast(Model, load(parts))
-
-
-# --- models inside models ----------------------------------------------------------------------------
-
-
-def save_parts(model: Model, folder: Path) -> None:
-    """Write a model that is part of another into a folder of its own; the outermost assay.json vouches for it."""
-    (folder / PARTS).mkdir(parents=True)
-    model.save(folder / PARTS)
-    files.write_json(folder / _NESTED, {"loader": model.loader})
-
-
-def load_parts(folder: Path) -> Model:
-    """What `save_parts` wrote, below a folder that `load_model` has checked."""
-    said = _read_small(folder / _NESTED)
-    if said is None:
-        raise StoreError(f"{folder} holds no part of a model: it has no {_NESTED}.")
-    return _loaded(said.get("loader"), folder / PARTS)
 
 
 # --- signatures ---------------------------------------------------------------------------------------

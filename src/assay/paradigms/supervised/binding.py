@@ -14,6 +14,7 @@ from assay.contract import TEST, TRAIN, Array, Field, Metric, Model, Signature, 
 from assay.errors import ProblemError, nearest
 from assay.paradigms.supervised import slices
 from assay.paradigms.supervised.goal import GOALS, Asked, as_words, ask, label
+from assay.paradigms.supervised.model import coder_of
 from assay.paradigms.supervised.target import Coder, Target
 from assay.paradigms.supervised.task import Question, SupervisedTask, grouped
 from assay.problem import Problem
@@ -112,16 +113,6 @@ def rebind(model: Model, data: Any) -> SupervisedTask:
     )
     plan = Plan(np.full(len(kept), TEST_ROLE), 1, "all", "every row is tested")
     return SupervisedTask(question, rows, kept, kept, plan, metrics)
-
-
-def coder_of(model: Any) -> Coder:
-    """How a model of this paradigm reads its target; that of its first part for a model made of models."""
-    while not hasattr(model, "coder"):
-        if not getattr(model, "models", ()):
-            raise ProblemError(f"a {type(model).__name__} does not say what its target is; wanted a model of a table")
-        model = model.models[0]
-    coder: Coder = model.coder
-    return coder
 
 
 def worded(values: pl.Series, levels: Sequence[str]) -> pl.Series:

@@ -12,7 +12,7 @@ import polars as pl
 
 from assay import registry
 from assay.contract import Array, Field, Signature, Table
-from assay.errors import TamperedError
+from assay.errors import ProblemError, TamperedError
 from assay.files import read_json, write_json
 from assay.paradigms.supervised.encode import Encoder
 from assay.paradigms.supervised.learner import Learner
@@ -82,6 +82,16 @@ def signature_from(said: Any) -> Signature:
         return Signature(fields["inputs"], fields["outputs"], tuple(said["ignored"]))
     except (KeyError, TypeError) as wrong:
         raise TamperedError(f"the model's signature cannot be read: {wrong!r}") from None
+
+
+def coder_of(model: Any) -> Coder:
+    """How a model of this paradigm reads its target; that of its first part for a model made of models."""
+    while not hasattr(model, "coder"):
+        if not getattr(model, "models", ()):
+            raise ProblemError(f"a {type(model).__name__} does not say what its target is; wanted a model of a table")
+        model = model.models[0]
+    coder: Coder = model.coder
+    return coder
 
 
 def blend(answers: Sequence[Table], weights: Sequence[float]) -> Table:

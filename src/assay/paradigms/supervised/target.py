@@ -163,6 +163,18 @@ def answer_columns(target: Target, p: Array) -> Table:
     return pl.DataFrame([target.labels(p.argmax(axis=1)), *(pl.Series(n, v) for n, v in shown.items())])
 
 
+def outcome_columns(target: Target, answers: Table) -> Table:
+    """A model's answers as the columns of an outcome table: out.*, and for two classes out.p and out.positive."""
+    named = answers.rename({c: f"out.{c}" for c in answers.columns})
+    if "out.label" in named.columns:
+        named = named.with_columns(pl.col("out.label").cast(pl.String))
+    if (positive := target.positive) is None:
+        return named
+    return named.with_columns(
+        pl.col(f"out.p.{positive}").alias("out.p"), (pl.col("out.label") == positive).alias("out.positive")
+    )
+
+
 def coder_from(said: dict[str, Any]) -> Coder:
     """A coder from JSON. Raises TamperedError where positions or lengths do not fit."""
     try:

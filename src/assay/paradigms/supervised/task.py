@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from assay.contract import TEST, Array, Metric, Model, Signature, Split, Table
+from assay.contract import TEST, Array, Finding, Metric, Model, Signature, Split, Table
 from assay.errors import DataError, LockedError, StoreError, TamperedError
 from assay.files import read_json, replacing, write_json
 from assay.paradigms.supervised.encode import Encoder
 from assay.paradigms.supervised.learner import Encoding, Goal
 from assay.paradigms.supervised.slices import Slice
-from assay.paradigms.supervised.target import Target
+from assay.paradigms.supervised.target import Target, outcome_columns
 from assay.problem import Problem
 from assay.splits import Plan
 
@@ -159,15 +159,7 @@ class SupervisedTask:
         return self._outcomes(model, cases, self.inputs(cases))
 
     def _outcomes(self, model: Model, cases: Table, inputs: Table) -> Table:
-        answers = model.predict(inputs)
-        answers = answers.rename({c: f"out.{c}" for c in answers.columns})
-        if "out.label" in answers.columns:
-            answers = answers.with_columns(pl.col("out.label").cast(pl.String))
-        if (positive := self.target.positive) is not None:
-            answers = answers.with_columns(
-                pl.col(f"out.p.{positive}").alias("out.p"), (pl.col("out.label") == positive).alias("out.positive")
-            )
-        return pl.concat([cases, answers], how="horizontal")
+        return pl.concat([cases, outcome_columns(self.target, model.predict(inputs))], how="horizontal")
 
     def inputs_that_vary(self) -> tuple[str, ...]:
         """The features with more than one value among the rows at hand."""
@@ -285,6 +277,13 @@ class Supervised:
         from assay.paradigms.supervised.model import blend
 
         return blend(answers, weights)
+
+    def finished(
+        self, model: Model, outcomes: Table, metric: Metric, seed: int, /
+    ) -> tuple[Model, tuple[Finding, ...]]:
+        from assay.paradigms.supervised.finish import finished
+
+        return finished(model, outcomes, metric, seed)
 
 
 def open_task(folder: Path, *, test: bool) -> SupervisedTask:
