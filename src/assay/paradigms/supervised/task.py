@@ -158,9 +158,8 @@ class SupervisedTask:
         if "out.label" in answers.columns:
             answers = answers.with_columns(pl.col("out.label").cast(pl.String))
         if (positive := self.target.positive) is not None:
-            answers = answers.with_columns(
-                pl.col(f"out.p.{positive}").alias("out.p"), (pl.col("out.label") == positive).alias("out.positive")
-            )
+            p = [pl.col(f"out.p.{positive}").alias("out.p")] if f"out.p.{positive}" in answers.columns else []
+            answers = answers.with_columns(*p, (pl.col("out.label") == positive).alias("out.positive"))
         return pl.concat([cases, answers], how="horizontal")
 
     def inputs_that_vary(self) -> tuple[str, ...]:
