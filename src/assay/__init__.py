@@ -12,11 +12,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AssayError", "Estimate", "Finding", "GateError", "Metric", "Problem", "Report", "UserError", "__version__",
-    "compare", "evaluate", "load", "resume", "train", "verify",
+    "compare", "evaluate", "judge", "load", "resume", "train", "verify",
 ]
 
 _WHERE = {
-    **dict.fromkeys(("train", "resume", "load", "evaluate", "compare", "verify"), "assay.api"),
+    **dict.fromkeys(("train", "resume", "load", "evaluate", "compare", "judge", "verify"), "assay.api"),
     **dict.fromkeys(("AssayError", "GateError", "UserError"), "assay.errors"),
     **dict.fromkeys(("Estimate", "Finding", "Metric", "Report"), "assay.contract"),
     "Problem": "assay.problem",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ from assay.problem import problem
 from assay.report.story import Comparison
 from assay.stages import compare as _compare
 from assay.stages import evaluate as _evaluate
+from assay.stages import judge as _judge
 from assay.stages import load as _load
 from assay.stages import train as _train
 from assay.stages import verify as _verify
+from assay.stages.judge import Judged
 from assay.stages.load import Loaded
 from assay.stages.train import Trained
 from assay.stages.verify import Verified
@@ -57,6 +59,19 @@ def verify(run: str | Path, /, *, key: str | Path | None = None, store: str | Pa
 
     key: a public key that has to have signed it. Raises GateError that names the first difference."""
     return _verify.verify(str(run), key=None if key is None else str(key), store=_at(store))
+
+
+def judge(
+    source: Any, contestants: str | Iterable[str], /, *, fresh: bool = False, grace_s: float | None = None,
+    store: str | Path | None = None, listen: Callable[[dict[str, Any]], None] | None = None, **said: Any,
+) -> Judged:
+    """Other tools against assay's model, on the same locked test cases: `assay.judge("problem.yaml", "flaml,./x.py")`.
+
+    source: what `train` takes, which is then trained first; or the id of a finished run, or "last".
+    contestants: as after `--with`. said: any field of Problem. fresh: let everyone run anew, whoever answered before.
+    grace_s: seconds over the budget after which a contestant is killed; half the budget if not said."""
+    return _judge.judge(_judge.asked(source, said), contestants, store=None if store is None else Store.due(store),
+                        listen=listen, fresh=fresh, grace_s=grace_s)
 
 
 def _at(store: str | Path | None) -> Store | None:

@@ -32,7 +32,7 @@ def guarded(work: Callable[[], int], words: Sequence[str]) -> int:
     except BrokenPipeError as error:
         return 0 if _reader_is_gone() else _unexpected(error, words)
     except KeyboardInterrupt as stop:
-        return _interrupted(words, "".join(map(str, stop.args)))
+        return _interrupted(words, *map(str, stop.args))
     except AssayError as error:
         if "--debug" in words:
             traceback.print_exc()
@@ -50,11 +50,12 @@ def tell(kind: str, message: str, *, as_json: bool, **more: str) -> None:
         print("\n".join([f"assay: {message}", *more.values()]), file=sys.stderr)
 
 
-def _interrupted(words: Sequence[str], run: str) -> int:
-    """run: the id of the run that was interrupted; empty where none had begun."""
+def _interrupted(words: Sequence[str], run: str = "", go_on: str = "") -> int:
+    """run: the id of the run that was interrupted; empty where none had begun. go_on: what to type, if not the usual"""
     more = {}
     if run:
-        more = {"resume": f"What was finished is kept. Go on with: assay train --resume {run}{_same_store(words)}"}
+        go_on = go_on or f"assay train --resume {run}"
+        more = {"resume": f"What was finished is kept. Go on with: {go_on}{_same_store(words)}"}
     tell("Interrupted", "interrupted.", as_json="--json" in words, **more)
     return INTERRUPTED
 

@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
         Command("report", "RUN", "where the report of a run is; --open shows it", "assay.cli.runs:report"),
         Command("compare", "RUN RUN", "two runs on the test cases they share", "assay.cli.runs:compare"),
         Command("verify", "RUN", "check a run against its receipt; any change fails", "assay.cli.verify:verify"),
+        Command("judge", "PROBLEM --with TOOL", "another tool, or any script, against assay's model",
+                "assay.cli.judge:judge"),
     ),
     "Use a model": (
         Command("predict", "NAME FILE", "answers for new rows", "assay.cli.models:predict"),

@@ -164,15 +164,16 @@ def answer_columns(target: Target, p: Array) -> Table:
 
 
 def outcome_columns(target: Target, answers: Table) -> Table:
-    """A model's answers as the columns of an outcome table: out.*, and for two classes out.p and out.positive."""
+    """A model's answers as the columns of an outcome table: out.*, and for two classes out.p and out.positive.
+
+    Without probabilities, as another tool may answer, there is no out.p."""
     named = answers.rename({c: f"out.{c}" for c in answers.columns})
     if "out.label" in named.columns:
         named = named.with_columns(pl.col("out.label").cast(pl.String))
     if (positive := target.positive) is None:
         return named
-    return named.with_columns(
-        pl.col(f"out.p.{positive}").alias("out.p"), (pl.col("out.label") == positive).alias("out.positive")
-    )
+    p = [pl.col(f"out.p.{positive}").alias("out.p")] if f"out.p.{positive}" in named.columns else []
+    return named.with_columns(*p, (pl.col("out.label") == positive).alias("out.positive"))
 
 
 def coder_from(said: dict[str, Any]) -> Coder:
