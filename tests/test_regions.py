@@ -152,7 +152,7 @@ def test_a_wrong_order_averages_to_what_roc_auc_lacks_in_either_class() -> None:
 
 
 @pytest.mark.parametrize(("deciding", "goal", "asked", "stands"), [
-    ("roc_auc", "binary", CHURN, "pairs in the wrong order"), ("log_loss", "binary", CHURN, "log loss"),
+    ("roc_auc", "binary", CHURN, "misordered pairs"), ("log_loss", "binary", CHURN, "log loss"),
     ("r2", "regression", AMES, "RMSE"), ("rmse", "regression", AMES, "RMSE"), ("mae", "regression", AMES, "MAE"),
     ("macro_f1", "multiclass", PENGUINS, "answered wrongly"), ("macro_roc_auc", "multiclass", PENGUINS, "log loss"),
 ])

@@ -186,19 +186,17 @@ def _sentence(regions: list[Judged], cost: Losses, looked: int, judged: int, *, 
     seen = first.inside
     gap_ = (f"{first.name}: {cost.name} {value(seen)} ({interval(seen)}) in {first.cases:,} cases, "
             f"{number(first.outside, decimals(seen))} elsewhere")
-    how = f"found by looking at {looked:,} regions on one half of the cases, judged on the other"
+    how = f"looking at {looked:,} regions on one half of the cases, judged on the other"
     if not found:
-        return (f"No region is worse by more than chance allows, among {judged} {how}. The most suspect is where "
-                f"{gap_}.")
+        return f"No region is worse by more than chance allows, {how}. The most suspect of {judged} is where {gap_}."
     more = f" {len(regions) - 1} more of {judged} judged are worse too." if len(regions) > 1 else ""
-    return f"Worst where {gap_}; {how}.{more}"
+    return f"Worst where {gap_}; found by {how}.{more}"
 
 
 def _chart(ranked: list[Judged], cost: Losses) -> Chart:
-    shown = sorted(ranked, key=lambda j: -j.inside.value)
-    names = tuple(j.name for j in shown)
-    dots = Series("in the region", tuple(j.inside.value for j in shown), names, tuple(j.inside.low for j in shown),
-                  tuple(j.inside.high for j in shown), mark="point")
-    rest = Series("elsewhere", tuple(j.outside for j in shown), names, mark="point")
+    names = tuple(j.name for j in ranked)
+    dots = Series("in the region", tuple(j.inside.value for j in ranked), names, tuple(j.inside.low for j in ranked),
+                  tuple(j.inside.high for j in ranked), mark="point")
+    rest = Series("elsewhere", tuple(j.outside for j in ranked), names, mark="point")
     note = "Each region on the half of the cases that did not find it. The intervals hold together at 95%. " + cost.note
     return Chart("The worst-off regions", cost.name, "", (dots, rest), note=note.strip())
