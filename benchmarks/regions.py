@@ -1,6 +1,6 @@
 """The worst regions: how often one is called worse where none is, and how often a planted one is found.
 
-    python benchmarks/regions.py [--repeats 300]
+    python benchmarks/regions.py [--repeats 300] [--cases 400,2000,10000] [--seed 0]
 
 Three ways to judge what was searched: on the other half (outcomes.regions, Holm over all judged), where it was
 searched with Holm over the regions shown, and where it was searched with Bonferroni over all regions looked at.
@@ -103,14 +103,17 @@ def study(n: int, draw: Draw, size: int, planted: bool, repeats: int, rng: np.ra
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=300)
-    repeats, rng, began = parser.parse_args().repeats, np.random.default_rng(0), time.monotonic()
+    parser.add_argument("--cases", default="400,2000,10000")
+    parser.add_argument("--seed", type=int, default=0)
+    said = parser.parse_args()
+    repeats, rng, began = said.repeats, np.random.default_rng(said.seed), time.monotonic()
     designs: tuple[tuple[str, Draw, int], ...] = (
         ("10% wrong", share(0.1), 1), ("40% wrong", share(0.4), 1), ("exponential", exponential, 1),
         ("log-normal", heavy, 1), ("wrongly ranked", ranked, 1), ("exponential, units of 5", exponential, 5),
     )
     for planted in (False, True):
         print("a region of twice the loss, found" if planted else "no region is worse, false alarms", flush=True)
-        for n in (400, 2_000, 10_000):
+        for n in map(int, said.cases.split(",")):
             for name, draw, size in designs:
                 told = study(n, draw, size, planted, repeats, rng)
                 shares = "; ".join(f"{way} {share_:6.1%}" for way, share_ in zip(WAYS, told, strict=True))

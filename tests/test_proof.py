@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from assay.cli.told import story_lines, story_value
-from assay.contract import Estimate, Metric, Table
+from assay.contract import Estimate, Finding, Metric, Table
 from assay.metrics import lookup
 from assay.report.page import render
 from assay.report.story import Choosing, Story, story_from_json, story_to_json
@@ -92,6 +92,8 @@ def test_the_story_tells_it_to_people_scripts_and_readers_of_the_page(tmp_path: 
     one = told()
     assert isinstance(one.choosing, Choosing)
     assert one.choosing.sentence in list(story_lines(one))
+    curve = Finding("learning_curve", "note", "Twice the cases would probably bring 0.004 to 0.012 ROC AUC.")
+    assert curve.sentence in list(story_lines(replace(one, test=replace(one.test, findings=(curve,)))))
     value = story_value(one)["choosing"]
     assert value["among"] == 12 and value["raw"]["value"] > value["corrected"]["value"]
     assert "of optimism, which leaves" in render(one).replace('<a class="term" href="#word-optimism">optimism</a>',

@@ -140,6 +140,15 @@ def test_fifty_thousand_cases_by_twenty_slices_take_a_second() -> None:
     assert time.process_time() - began < 2.5 and found.numbers["looked"] > 5_000      # a second; more on a busy machine
 
 
+def test_of_very_many_cases_whole_units_are_taken_at_random() -> None:
+    draw = np.random.default_rng(0)
+    n = 150_000
+    many = outcomes(draw.random(n) < 0.2, g=draw.choice(list("ab"), n)).with_columns(unit=pl.int_range(n) // 3)
+    few = regions._at_most(many)
+    assert 90_000 < len(few) < 110_000 and (few["unit"].value_counts()["count"] == 3).all()
+    assert regions.check(many, (ACCURACY,)).numbers["worse"] == []
+
+
 # --- the loss ---------------------------------------------------------------------------------------------------
 
 
@@ -152,7 +161,7 @@ def test_a_wrong_order_averages_to_what_roc_auc_lacks_in_either_class() -> None:
 
 
 @pytest.mark.parametrize(("deciding", "goal", "asked", "stands"), [
-    ("roc_auc", "binary", CHURN, "pairs in the wrong order"), ("log_loss", "binary", CHURN, "log loss"),
+    ("roc_auc", "binary", CHURN, "misordered pairs"), ("log_loss", "binary", CHURN, "log loss"),
     ("r2", "regression", AMES, "RMSE"), ("rmse", "regression", AMES, "RMSE"), ("mae", "regression", AMES, "MAE"),
     ("macro_f1", "multiclass", PENGUINS, "answered wrongly"), ("macro_roc_auc", "multiclass", PENGUINS, "log loss"),
 ])

@@ -67,6 +67,6 @@ def _ranked(metric: Metric, outcomes: Table) -> Losses | None:
     pair = binary(outcomes)
     if metric.kind != "rank" or pair is None or len(pair[0]) < len(outcomes):
         return None
-    note = "Each case is paired with all cases of the other class; over all cases the share is 1 − ROC AUC."
-    name = "share of pairs in the wrong order"
+    note = "Each case makes a pair with every case of the other class; over all cases the share is 1 − ROC AUC."
+    name = "share of misordered pairs"
     return Losses(wrongly_ranked(pair[1] > 0, pair[0]), name, np.asarray, note=note)

@@ -27,6 +27,7 @@ CHECK = "outcomes.regions"
 FEWEST_UNITS = 200                              # of all the outcomes
 FEWEST, SHARE = 25, 0.01                        # cases of a region on the half searched: so many, and such a part
 FEWEST_JUDGED = 15                              # units of a region on the half that judges
+MOST_CASES = 100_000                            # beyond them, units are left out at random: the memory is bounded
 MOST_SEARCHED = 12_500                          # cases of a half that are searched: the time is bounded
 EACH = 4                                        # regions of each half that are judged
 APART = 0.5                                     # of two that share more than this part of their cases the first is kept
@@ -77,6 +78,7 @@ def check(outcomes: Table, metrics: tuple[Metric, ...]) -> Finding:
     Searched by SliceLine's score on each half (stats/regions.py), the five best that overlap by less than half
     judged on the other: t = (mean inside - mean outside) / se, the residuals summed by unit, one-sided, Holm (1979)
     over all judged. The intervals hold together at 95 %."""
+    outcomes = _at_most(outcomes)
     columns = [c for c in outcomes.columns if c.startswith("slice.")]
     cost = losses(outcomes, metrics)
     if not columns or cost is None:
@@ -91,6 +93,14 @@ def check(outcomes: Table, metrics: tuple[Metric, ...]) -> Finding:
     level = 1 - DOUBT / max(1, len(candidates))
     judged = [judged_on(c, cost, codes, level) for c in candidates]
     return _finding(judged, max(search.looked for search, _ in searches), cost)
+
+
+def _at_most(outcomes: Table) -> Table:
+    """Whole units, as many as make about MOST_CASES cases."""
+    if len(outcomes) <= MOST_CASES:
+        return outcomes
+    codes, units = unit_codes(outcomes)
+    return outcomes.filter((np.random.default_rng(2).random(units) < MOST_CASES / len(outcomes))[codes])
 
 
 def conditions_of(outcomes: Table, columns: list[str]) -> Conditions:
@@ -186,19 +196,17 @@ def _sentence(regions: list[Judged], cost: Losses, looked: int, judged: int, *, 
     seen = first.inside
     gap_ = (f"{first.name}: {cost.name} {value(seen)} ({interval(seen)}) in {first.cases:,} cases, "
             f"{number(first.outside, decimals(seen))} elsewhere")
-    how = f"found by looking at {looked:,} regions on one half of the cases, judged on the other"
+    how = f"looking at {looked:,} regions on one half of the cases, judged on the other"
     if not found:
-        return (f"No region is worse by more than chance allows, among {judged} {how}. The most suspect is where "
-                f"{gap_}.")
+        return f"No region is worse by more than chance allows, {how}. The most suspect of {judged} is where {gap_}."
     more = f" {len(regions) - 1} more of {judged} judged are worse too." if len(regions) > 1 else ""
-    return f"Worst where {gap_}; {how}.{more}"
+    return f"Worst where {gap_}; found by {how}.{more}"
 
 
 def _chart(ranked: list[Judged], cost: Losses) -> Chart:
-    shown = sorted(ranked, key=lambda j: -j.inside.value)
-    names = tuple(j.name for j in shown)
-    dots = Series("in the region", tuple(j.inside.value for j in shown), names, tuple(j.inside.low for j in shown),
-                  tuple(j.inside.high for j in shown), mark="point")
-    rest = Series("elsewhere", tuple(j.outside for j in shown), names, mark="point")
+    names = tuple(j.name for j in ranked)
+    dots = Series("in the region", tuple(j.inside.value for j in ranked), names, tuple(j.inside.low for j in ranked),
+                  tuple(j.inside.high for j in ranked), mark="point")
+    rest = Series("elsewhere", tuple(j.outside for j in ranked), names, mark="point")
     note = "Each region on the half of the cases that did not find it. The intervals hold together at 95%. " + cost.note
     return Chart("The worst-off regions", cost.name, "", (dots, rest), note=note.strip())

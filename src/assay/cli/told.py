@@ -38,6 +38,7 @@ def story_lines(story: Story) -> Iterator[str]:
         yield story.choosing.sentence
     yield from (c.verdict for c in story.comparisons)
     yield from finding_lines(story.test.findings)
+    yield from (f.sentence for f in story.test.findings if f.check == "learning_curve" and f.level == "note")
     if story.importance:
         yield story.importance.sentence
     yield from story.cut

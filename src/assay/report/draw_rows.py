@@ -8,7 +8,7 @@ from assay.contract import Chart, Series
 from assay.report.axes import Scale, as_number, numbers, spanning, tick_labels, width
 from assay.report.ink import BOTTOM, LINE, RIGHT, ROW, TOP, WIDTH, coloured, framed, label, order, wrapped, x_axis
 
-WIDEST = 172
+WIDEST, WIDEST_WRAPPED = 172, 224
 
 
 def rows(chart: Chart) -> Markup:
@@ -16,8 +16,9 @@ def rows(chart: Chart) -> Markup:
     names = order(named, "y")
     bars = any(s.mark == "bar" for s in chart.series)
     lines = {n: wrapped(n, WIDEST) for n in names}
-    row = ROW + LINE * (max((len(said) for said in lines.values()), default=1) - 1)
-    left = min(width([said for n in names for said in lines[n]]), WIDEST) + 12
+    tallest = max((len(said) for said in lines.values()), default=1)
+    row, room = ROW + LINE * (tallest - 1), WIDEST if tallest == 1 else WIDEST_WRAPPED
+    left = min(width(said for n in names for said in lines[n]), room) + 12
     xs = numbers(v for s in chart.series for v in (*s.x, *s.low, *s.high))
     x = Scale(*spanning(xs, chart.x_range, log=False, zero=bars), left, WIDTH - RIGHT)
     bottom = TOP + row * len(names)

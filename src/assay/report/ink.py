@@ -64,8 +64,9 @@ def x_axis(scale: Scale, bottom: float, title: str, ticks: Sequence[float], labe
         if scale.at(t) - half > last + 4:       # labels that would touch are left out
             out.append(text(min(scale.at(t), WIDTH - half), bottom + 16, tick))
             last = scale.at(t) + half
-    short = cut(named(title), scale.end - scale.start)
-    return [*out, text((scale.start + scale.end) / 2, bottom + 36, short, css="title")]
+    middle = (scale.start + scale.end) / 2
+    short = cut(named(title), 2 * min(middle, WIDTH - middle))
+    return [*out, text(middle, bottom + 36, short, css="title")]
 
 
 def y_axis(scale: Scale, left: float, title: str) -> list[str]:

@@ -71,6 +71,7 @@ def _chart(name: str, metric: Metric, sizes: list[int], seen: list[Estimate], ah
         tuple(now + sign * a.gain.value for a in ahead), tuple(now + sign * a.gain.low for a in ahead),
         tuple(now + sign * a.gain.high for a in ahead), quiet=True,
     )
-    note = (f"Blue: measured, with 95% intervals. Dashed: what power laws promise, with {ahead[0].gain.level:.0%} "
-            "intervals of the gain on what there is now; other cases would move the whole line.")
+    note = ("Blue: measured, with 95% intervals. Dashed: power laws through these points, with "
+            f"{ahead[0].gain.level:.0%} intervals of the gain on what there is now; other cases would move the whole "
+            "line.")
     return Chart("Learning curve", "training cases", metric.name, (line, onward), note=note, log_x=True)

@@ -56,7 +56,8 @@ def values_by_case(metric: Metric, tables: Sequence[Table], *, seed: int = 0) ->
     if metric.terms is None:
         rng = np.random.default_rng(seed)
         drawn = [_redrawn(sample, rng) for _ in range(_REDRAWN)]
-        return found, np.array([[float(metric.fn(t[rows])) for t in tables] for rows in drawn])
+        bare = [t.select(c for c in t.columns if not c.startswith("slice.")) for t in tables]
+        return found, np.array([[float(metric.fn(t[rows])) for t in bare] for rows in drawn])
     codes, units = pooled(sample.codes, sample.units, seed=seed)
     counts = weights(units, seed=seed)
     parts = [unit_sums(metric.terms(t), codes, units) for t in tables]
