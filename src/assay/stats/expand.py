@@ -19,6 +19,7 @@ from assay.stats.serial import block_sums, long_run
 Link = Callable[[Array], Array]
 
 _STEP = 0.01            # of the derivatives, in standard errors
+_FAR = 2.0              # beyond it a correction says that there are too few cases to correct
 _MANY = 200_000         # entries of the terms that their covariance is found from
 
 
@@ -157,9 +158,11 @@ def expansion(terms: Array, link: Link, sample: Sample) -> Expansion:
     along = covariance @ slope / n * wider / alone
     curve = float(_second(link, means, along[None])[0]) / found.error / 2
     share, axes = np.linalg.eigh(covariance / n)
+    axes[scale == 0] = 0.0                                          # what never occurs stays away, to the last digit
     bias = float(_second(link, means, wider * (axes * np.sqrt(np.maximum(share, 0.0))).T).sum()) / found.error / 2
-    return Expansion(value, found.error, bias - 3 * found.skew - 2 * curve, 2 * found.skew + curve, found.freedom,
-                     found.block)
+    shift, bend = bias - 3 * found.skew - 2 * curve, 2 * found.skew + curve
+    return Expansion(value, found.error, float(np.clip(shift, -_FAR, _FAR)), float(np.clip(bend, -_FAR, _FAR)),
+                     found.freedom, found.block)
 
 
 def _slope(link: Link, means: Array, scale: Array) -> Array:
