@@ -18,7 +18,8 @@ from assay.stats.serial import block_sums, long_run
 
 Link = Callable[[Array], Array]
 
-_STEP = 0.05            # of the derivatives, in standard errors
+_STEP = 0.01            # of the derivatives, in standard errors
+_FAR = 2.0              # beyond it a correction says that there are too few cases to correct
 _MANY = 200_000         # entries of the terms that their covariance is found from
 
 
@@ -45,8 +46,9 @@ def spread(deviations: Array, sample: Sample) -> Spread:
     n = len(deviations)
     sums = deviations if sample.distinct else _by_unit(deviations, sample)
     by_unit = float((sums**2).sum())
+    of_units = _freedom(sums) if sample.distinct else min(_freedom(sums), _freedom_of_sizes(deviations, sums, sample))
     if sample.moments is None:
-        return Spread(math.sqrt(by_unit) / n, _skew(sums, by_unit), _freedom(sums))
+        return Spread(math.sqrt(by_unit) / n, _skew(sums, by_unit), of_units)
     in_time = np.bincount(sample.moments, weights=deviations)
     variance, block = long_run(in_time)
     blocks = block_sums(in_time, block)
@@ -54,7 +56,7 @@ def spread(deviations: Array, sample: Sample) -> Spread:
     skew = _skew(blocks / block ** (1 / 3), variance)
     if not sample.nested:
         both = by_unit + variance - float((deviations**2).sum())
-        variance, freedom = max(by_unit, variance, both), min(freedom, _freedom(sums))
+        variance, freedom = max(by_unit, variance, both), min(freedom, of_units)
     return Spread(math.sqrt(variance) / n, skew, freedom, block)
 
 
@@ -63,6 +65,17 @@ def _by_unit(deviations: Array, sample: Sample) -> Array:
     sizes = np.bincount(sample.codes, minlength=sample.units)
     sums = np.bincount(sample.codes, weights=deviations, minlength=sample.units)
     return np.asarray(sums / np.maximum(1 - sizes / len(deviations), 1 / sample.units))
+
+
+def _freedom_of_sizes(deviations: Array, sums: Array, sample: Sample) -> float:
+    """(sum_u v_u)² / sum_u v_u² with v_u = n_u (1 + (n_u - 1) r), r the correlation within units: what a few large
+    units leave, even where their sums happen to be alike. As Imbens & Kolesár (2016), REStat 98(4)."""
+    sizes = np.bincount(sample.codes, minlength=sample.units).astype(float)
+    beside = float((sizes**2).sum()) / len(deviations) - 1
+    alone = float((deviations**2).sum())
+    alike = (float((sums**2).sum()) / alone - 1) / beside if alone > 0 and beside > 0 else 0.0
+    variance = sizes * (1 + (sizes - 1) * min(max(alike, 0.0), 1.0))
+    return float(variance.sum() ** 2 / (variance**2).sum())
 
 
 def _freedom(sums: Array) -> float:
@@ -145,9 +158,11 @@ def expansion(terms: Array, link: Link, sample: Sample) -> Expansion:
     along = covariance @ slope / n * wider / alone
     curve = float(_second(link, means, along[None])[0]) / found.error / 2
     share, axes = np.linalg.eigh(covariance / n)
+    axes[scale == 0] = 0.0                                          # what never occurs stays away, to the last digit
     bias = float(_second(link, means, wider * (axes * np.sqrt(np.maximum(share, 0.0))).T).sum()) / found.error / 2
-    return Expansion(value, found.error, bias - 3 * found.skew - 2 * curve, 2 * found.skew + curve, found.freedom,
-                     found.block)
+    shift, bend = bias - 3 * found.skew - 2 * curve, 2 * found.skew + curve
+    return Expansion(value, found.error, float(np.clip(shift, -_FAR, _FAR)), float(np.clip(bend, -_FAR, _FAR)),
+                     found.freedom, found.block)
 
 
 def _slope(link: Link, means: Array, scale: Array) -> Array:

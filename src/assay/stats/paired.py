@@ -179,8 +179,9 @@ def _redrawn(metric: Metric, a: Table, b: Table, sample: Sample) -> Difference:
     if still(deviations):
         return _still(value, sample)
     ends = around(value, deviations, sample, basic=subsample)
-    p = _p(value, value - deviations if subsample else value + deviations, sample.units)
-    return _difference(value, ends, p, "paired subsampling" if subsample else "paired bootstrap", sample)
+    p = _p(value, value - deviations if subsample else value + deviations, sample.pieces)
+    name = ("paired subsampling" if subsample else "paired bootstrap") + hangs(sample, sample.block)
+    return _difference(value, ends, p, name, sample)
 
 
 def _p(value: float, draws: Array, units: int) -> float:

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from assay.contract import Array, Metric, Table
-from assay.stats.serial import FEWEST_MOMENTS
+from assay.stats.serial import FEWEST_MOMENTS, shortest_block
 
 RESAMPLES = 1_000
 MOST_UNITS = 4_000      # beyond this, units are pooled at random: the work stays bounded
@@ -67,6 +67,16 @@ class Sample:
     def distinct(self) -> bool:
         """Whether each case is a unit of its own."""
         return self.units == len(self.codes)
+
+    @property
+    def block(self) -> int:
+        """How many moments are drawn in a row: 1.5 moments^(1/3); 0 where units are drawn."""
+        return shortest_block(int(self.moments.max()) + 1) if self.moments is not None and self.nested else 0
+
+    @property
+    def pieces(self) -> int:
+        """How many of what is drawn there are: units, or blocks of moments."""
+        return (int(self.moments.max()) + 1) // self.block if self.moments is not None and self.block else self.units
 
 
 def _moments(outcomes: Table) -> Array | None:
@@ -148,16 +158,28 @@ def redraws(statistic: Callable[[Array], float], sample: Sample, *, subsample: b
     Bootstrap: 400 draws of as many units with replacement. Subsampling (Politis & Romano 1994, Annals
     of Statistics 22(4)): 200 draws of b = units^0.7 of them without, whose deviations from the whole are
     scaled by sqrt(b / units), and by 1 / sqrt(1 - b / units) for drawing from a finite whole. Subsampling
-    also holds where a case drawn twice would be its own neighbour.
+    also holds where a case drawn twice would be its own neighbour. In time, moments are drawn in circular blocks
+    (Politis & Romano 1992), or as one run of b moments; where units have several moments, units are drawn.
     """
-    units, rng = sample.units, np.random.default_rng(sample.seed)
+    block, rng = sample.block, np.random.default_rng(sample.seed)
+    codes, units = (sample.codes, sample.units) if sample.moments is None or not block else (
+        sample.moments, int(sample.moments.max()) + 1)
     value = statistic(np.arange(len(sample.codes)))
     size = max(2, int(np.ceil(units**0.7))) if subsample else units
     scale = np.sqrt(size / units / (1 - size / units)) if subsample else 1.0
-    members = None if sample.distinct else _members(sample.codes, units)
-    drawn = (rng.choice(units, size, replace=not subsample) for _ in range(200 if subsample else 400))
+    members = None if units == len(codes) and not block else _members(codes, units)
+    if block:
+        drawn = (_blocks(rng, units, size, size if subsample else block) for _ in range(200 if subsample else 400))
+    else:
+        drawn = (rng.choice(units, size, replace=not subsample) for _ in range(200 if subsample else 400))
     found = np.array([statistic(rows) for rows in _rows(drawn, members)])
     return np.asarray((found[np.isfinite(found)] - value) * scale)
+
+
+def _blocks(rng: np.random.Generator, moments: int, size: int, block: int) -> Array:
+    """`size` moments in blocks of neighbours, the last followed by the first."""
+    starts = rng.integers(0, moments, -(-size // block))
+    return np.asarray(((starts[:, None] + np.arange(block)) % moments).ravel()[:size])
 
 
 def _members(codes: Array, units: int) -> list[Array]:
