@@ -312,11 +312,13 @@ class Finishes(Protocol):
     """A paradigm that can mend a model's answers, and bound them, by what it answered for cases held out."""
 
     def finished(
-        self, model: Model, outcomes: Table, metric: Metric, seed: int, /
+        self, model: Model, outcomes: Table, metric: Metric, seed: int, /, alike: Sequence[Table] = ()
     ) -> tuple[Model, tuple[Finding, ...]]:
         """The model, wrapped: its probabilities calibrated where that helps out of fold, its answers bounded
         (`Bounds`); and what was found while choosing. outcomes: of the same model, or of the fold models that it
-        averages, for training cases that they did not learn from; `metric` decides."""
+        averages, for training cases that they did not learn from; `metric` decides. alike: outcomes of each of
+        those fold models for the same few training cases; what they differ by, their average is better by."""
+        ...
 
 
 @runtime_checkable

@@ -36,8 +36,8 @@ def check(outcomes: Table, metrics: tuple[Metric, ...]) -> Finding:  # noqa: ARG
 
 
 def _covered(outcomes: Table, hit: pl.Series) -> Estimate:
-    named = outcomes.select(c for c in ("case_id", "unit") if c in outcomes.columns)
-    return estimate(HIT, named.with_columns(hit.alias("hit")))
+    columns = [outcomes[c] for c in ("case_id", "unit") if c in outcomes.columns]
+    return estimate(HIT, pl.DataFrame([*columns, hit.alias("hit")]))
 
 
 def _numbers(outcomes: Table, level: float) -> Finding:

@@ -185,6 +185,16 @@ def rival(race: Race, runner: Runner, verdict: Verdict, paradigm: Paradigm, para
     return models[0] if len(models) == 1 else Blend(models, (1 / len(models),) * len(models), paradigm_name)
 
 
+def by_fold(model: Model, verdict: Verdict) -> tuple[Model, ...]:
+    """What `model`, made by `assemble` or `rival`, would be of one fold's models alone, for each fold in turn.
+
+    Empty where it is made of other models, such as refits, or of a single fold's."""
+    folds = len(verdict.scope)
+    if not isinstance(model, Blend) or folds < 2 or len(model.models) % folds:
+        return ()
+    return tuple(Blend(model.models[k::folds], model.weights[k::folds], model.paradigm) for k in range(folds))
+
+
 def _fold_models(race: Race, runner: Runner, verdict: Verdict, paradigm: Paradigm) -> list[Path]:
     folds = verdict.scope if isinstance(paradigm, Blends) else verdict.scope[:1]
     return [race.model_folder(runner, fold) for fold in folds]

@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import polars as pl
 
-from assay.contract import Bounds, Finding, Finishes, Metric, Model, Paradigm, Signature, Table
+from assay.contract import TRAIN, Bounds, Finding, Finishes, Model, Paradigm, Signature, Table, Task
 from assay.errors import UserError
+from assay.search.verdict import Verdict, by_fold
 
+ALIKE = 500                                     # training cases that fold models are compared on
 LEVEL = 0.9
 """At what level answers are bounded where they are put to a test."""
 
 
 def finished(
-    paradigm: Paradigm, model: Model, scores: Mapping[str, Table], name: str, metric: Metric, seed: int
+    paradigm: Paradigm, task: Task, model: Model, verdict: Verdict, name: str, seconds: float
 ) -> tuple[Model, tuple[Finding, ...]]:
-    """The model finished by its outcomes on cases held out, where its paradigm can and there are any; else as it is."""
-    if not isinstance(paradigm, Finishes) or name not in scores:
+    """The model finished by its outcomes on cases held out, where its paradigm can and there are any; else as it is.
+
+    seconds: what its fold models may take to answer for the same few training cases, which tells how much better
+    their average is than each of them."""
+    if not isinstance(paradigm, Finishes) or name not in verdict.scores:
         return model, ()
-    return paradigm.finished(model, scores[name], metric, seed)
+    alike = _alike(task, by_fold(model, verdict), seconds)
+    return paradigm.finished(model, verdict.scores[name], task.metrics[0], task.seed, alike=alike)
+
+
+def _alike(task: Task, models: Sequence[Model], seconds: float) -> list[Table]:
+    """Outcomes of each model for the same training cases; none where the time is too short for all."""
+    if not models:
+        return []
+    cases = task.cases(TRAIN)
+    few = cases[np.sort(np.random.default_rng(task.seed).permutation(len(cases))[:ALIKE])]
+    began = time.monotonic()
+    first = task.attempt(models[0], few)
+    if (time.monotonic() - began) * len(models) > seconds:
+        return []
+    return [first, *(task.attempt(model, few) for model in models[1:])]
 
 
 @dataclass(frozen=True)

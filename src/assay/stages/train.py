@@ -232,7 +232,7 @@ class _Life:
         return race
 
     def finish(self, verdict: Verdict, name: str, model: Model) -> tuple[Model, tuple[Finding, ...]]:
-        return finished(self.paradigm, model, verdict.scores, name, self.task.metrics[0], self.task.seed)
+        return finished(self.paradigm, self.task, model, verdict, name, 0.1 * self.clock.left)
 
     def prove(
         self, race: Race, verdict: Verdict, model: Model, found: tuple[Finding, ...]

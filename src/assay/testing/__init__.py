@@ -18,10 +18,10 @@ from __future__ import annotations
 import unittest
 from collections.abc import Iterator
 
-from assay.testing import of_models, of_recipes, of_tasks
+from assay.testing import of_finishes, of_models, of_recipes, of_tasks
 from assay.testing.subject import CHECKS, Check, Subject
 
-__all__ = ["Check", "Subject", "contract_checks", "of_models", "of_recipes", "of_tasks"]
+__all__ = ["Check", "Subject", "contract_checks", "of_finishes", "of_models", "of_recipes", "of_tasks"]
 
 
 def contract_checks(prefix: str = "") -> Iterator[tuple[str, Check]]:

@@ -64,10 +64,12 @@ def choose(
     method = next((m for m in methods if m == name), None)
     if method is None or gain.tied or gain.estimate.value < 0:
         return Choice(None, p_NK, means, gain, "no curve brings them nearer to the truth by more than noise")
-    lost = compare(metric, said(target, outcomes, tried[name]), outcomes, seed=seed)
+    made = fitted(method, target.goal, p_NK, y_NK)
+    mended = tried[name] if target.goal == "multiclass" else made(p_NK)         # one rising curve: the order is kept
+    lost = compare(metric, said(target, outcomes, mended), outcomes, seed=seed)
     if not lost.tied and lost.estimate.value < 0:
         return Choice(None, p_NK, means, gain, f"the curve that helps most, {method}, would make {metric.name} worse")
-    return Choice(fitted(method, target.goal, p_NK, y_NK), tried[name], means, gain)
+    return Choice(made, tried[name], means, gain)
 
 
 def _lacks(y_NK: Array, unit_N: Array) -> str:

@@ -6,7 +6,8 @@ intervals narrower. A class gets the set of all classes that are probable enough
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -56,6 +57,15 @@ class Conformity:
         sound = s.ndim == 1 and len(s) > 0 and bool(np.isfinite(s).all() and (np.diff(s) >= 0).all() and s[0] >= 0)
         return self.scale.wrong if sound and 1 <= self.units <= len(s) else "the conformity scores are not sound"
 
+    def averaged(self, removed: float, *, about_mean: bool = False) -> Conformity:
+        """What the scores would be of the average of the fold models, whose own they are.
+
+        removed: the share of the mean squared error (of numbers), or of the variance of scores (of classes), that
+        averaging takes away. Errors shrink by sqrt(1 - removed), towards 0 or, with `about_mean`, towards their mean;
+        by half at most."""
+        shrink, middle = np.sqrt(1 - min(max(removed, 0.0), 0.75)), self.scores.mean() if about_mean else 0.0
+        return replace(self, scores=middle + (self.scores - middle) * shrink)
+
     def around(self, value_N: Array, level: float) -> tuple[Array, Array]:
         """(low, high) of answers (N,). Raises UserError where the scores are too few for the level."""
         half = bound(self.scores, level, self.units) * self.scale(value_N)
@@ -95,6 +105,14 @@ def scale_of(said_N: Array, error_N: Array) -> Scale:
     n = np.bincount(bin_N)
     x, y = np.bincount(bin_N, weights=said_N) / n, np.bincount(bin_N, weights=error_N) / n
     return Scale(x, np.maximum(y, 0.1 * error_N.mean())) if error_N.any() and (np.diff(x) > 0).all() else SAME
+
+
+def spread(answers: Sequence[Array]) -> float:
+    """What K models' answers (n,) to the same cases differ by: their variance over the K, averaged over the cases.
+
+    The mean squared error of K answers is that of their average plus this (Krogh & Vedelsby 1995, NIPS 7). Each of the
+    cases was learned from by all but one of the models: those differ less there than on new cases, that one more."""
+    return float(np.var(np.stack(answers), axis=0).mean()) if len(answers) > 1 else 0.0
 
 
 def of_classes(p_NK: Array, truth_N: Array, unit_N: Array) -> Conformity:

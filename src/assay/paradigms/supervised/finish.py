@@ -5,6 +5,7 @@ Both are made from what it answered for cases held out. Saved beside the model: 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,13 +20,14 @@ from assay.errors import TamperedError, UserError
 from assay.files import read_json, replacing, write_json
 from assay.nested import load_parts, save_parts
 from assay.paradigms.supervised import finish_told
-from assay.paradigms.supervised.calibrate import choose
+from assay.paradigms.supervised.calibrate import Choice, choose
 from assay.paradigms.supervised.calibrators import METHODS, Calibrator, Curve
-from assay.paradigms.supervised.conformal import MOST_SCORES, Conformity, Scale, bounded, of_classes, of_numbers
+from assay.paradigms.supervised.conformal import MOST_SCORES, Conformity, Scale, bounded, of_classes, of_numbers, spread
 from assay.paradigms.supervised.model import coder_of
 from assay.paradigms.supervised.target import Coder, Target, answer_columns
 from assay.stats.resample import unit_codes
 
+TINY = 1e-300
 FACTS, ARRAYS, INNER = "finish.json", "finish.safetensors", "model"
 
 
@@ -131,7 +133,9 @@ def _require(folder: Path, holds: bool, otherwise: str) -> None:
 # --- making -----------------------------------------------------------------------------------------
 
 
-def finished(model: Model, outcomes: Table, metric: Metric, seed: int) -> tuple[Model, tuple[Finding, ...]]:
+def finished(
+    model: Model, outcomes: Table, metric: Metric, seed: int, alike: Sequence[Table] = ()
+) -> tuple[Model, tuple[Finding, ...]]:
     """The model with what its outcomes on cases held out teach of it, at most 20,000 of them, and what was found."""
     target = coder_of(model).target
     timed = "moment" in outcomes.columns
@@ -142,7 +146,9 @@ def finished(model: Model, outcomes: Table, metric: Metric, seed: int) -> tuple[
     unit_N, _ = unit_codes(outcomes)
     if target.goal == "regression":
         said_N, true_N = outcomes["out.value"].to_numpy(), outcomes["target"].to_numpy()
-        conformity = of_numbers(said_N, true_N, unit_N, seed)
+        squared = max(((said_N - true_N) ** 2).mean(), TINY)
+        differ = spread([t["out.value"].to_numpy() for t in alike])
+        conformity = of_numbers(said_N, true_N, unit_N, seed).averaged(differ / squared)
         return Finished(model, target, None, conformity), (finish_told.bounds(target, conformity, timed),)
     p_NK, y_NK = _chances(target, outcomes)
     choice = choose(target, outcomes, p_NK, y_NK, unit_N, metric, seed)
@@ -150,7 +156,14 @@ def finished(model: Model, outcomes: Table, metric: Metric, seed: int) -> tuple[
     if target.goal == "multilabel":
         return Finished(model, target, choice.calibrator, None), tuple(told)
     sure = of_classes(choice.honest, y_NK.argmax(axis=1), unit_N)
+    differ = spread([_true_chance(target, choice, t) for t in alike])
+    sure = sure.averaged(differ / max(sure.scores.var(), TINY), about_mean=True)
     return Finished(model, target, choice.calibrator, sure), (*told, finish_told.bounds(target, sure, timed))
+
+
+def _true_chance(target: Target, choice: Choice, outcomes: Table) -> Array:
+    p_NK, y_NK = _chances(target, outcomes)
+    return np.asarray(((choice.calibrator(p_NK) if choice.calibrator else p_NK) * y_NK).sum(axis=1))
 
 
 def _chances(target: Target, outcomes: Table) -> tuple[Array, Array]:

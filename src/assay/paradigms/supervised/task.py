@@ -279,11 +279,11 @@ class Supervised:
         return blend(answers, weights)
 
     def finished(
-        self, model: Model, outcomes: Table, metric: Metric, seed: int, /
+        self, model: Model, outcomes: Table, metric: Metric, seed: int, /, alike: Sequence[Table] = ()
     ) -> tuple[Model, tuple[Finding, ...]]:
         from assay.paradigms.supervised.finish import finished
 
-        return finished(model, outcomes, metric, seed)
+        return finished(model, outcomes, metric, seed, alike)
 
 
 def open_task(folder: Path, *, test: bool) -> SupervisedTask:
