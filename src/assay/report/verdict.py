@@ -53,11 +53,12 @@ def _picture(s: Standing, found: Judgement, low: float, high: float, scores: lis
     return charts.whisker(s.metrics[found.metric], low, high, ours.value, css)
 
 
-def _gap(s: Standing, found: Judgement) -> str:
+def _gap(s: Standing, found: Judgement) -> tuple[str, str, str]:
+    """(assay minus this one, its interval, p)."""
     c = s.against.get(found.metric)
     if c is None:
-        return ""
-    return f"{figures.signed(c.difference)} ({figures.interval(c.difference)}, {figures.p_value(c.p)})"
+        return ("", "", "")
+    return (figures.signed(c.difference), figures.interval(c.difference), figures.p_value(c.p))
 
 
 def gaps(found: Judgement) -> Chart | None:
@@ -65,10 +66,13 @@ def gaps(found: Judgement) -> Chart | None:
     if not found.scored:
         return None
     ds = [s.against[found.metric].difference for s in found.scored]
+    low, high = min(0.0, *(d.low for d in ds)), max(0.0, *(d.high for d in ds))
+    pad = 0.06 * (high - low) or 1.0
     series = Series("difference", tuple(d.value for d in ds), tuple(s.name for s in found.scored),
                     tuple(d.low for d in ds), tuple(d.high for d in ds), "point")
     return Chart("Assay against each of them", f"{figures.said(found.metric)} in favour of assay", "", (series,),
-                 "To the right of 0 assay is better; an interval that holds 0 is a tie.")
+                 "To the right of 0 assay is better; an interval that holds 0 is a tie.",
+                 x_range=(low - pad, high + pad))
 
 
 def cell(standing: Standing, name: str) -> tuple[str, str, str]:
@@ -100,7 +104,8 @@ def verdict_lines(found: Judgement) -> Iterator[str]:
 def _cells(s: Standing, found: Judgement) -> tuple[str, ...]:
     e = s.metrics.get(found.metric)
     value, span = ("", "") if e is None else (figures.value(e), figures.interval(e))
-    return (s.name, value, span, _gap(s, found), time_of(s, found.budget_s), memory(s), STATUS[s.status])
+    gap = "{} ({}, {})".format(*_gap(s, found)) if found.metric in s.against else ""
+    return (s.name, value, span, gap, time_of(s, found.budget_s), memory(s), STATUS[s.status])
 
 
 def memory(s: Standing) -> str:
