@@ -55,6 +55,7 @@ def told(name: str, found: dict[str, Any]) -> None:
                  or k == "mljar-supervised"}
         if shown:
             print(f"  {shown}; printed: {s['log']}")
+    print(f"  {found['verdict']}")
     print(f"  page: {found['page']}")
 
 

@@ -23,8 +23,9 @@ from assay.contestants.environments import environment, versions
 from assay.contestants.known import contestants
 from assay.contract import Field
 from assay.errors import AssayError, DataError, GateError, ProblemError, StoreError, UnknownName
+from assay.problem import Problem
 from assay.store import Store, looks
-from everything import task_of
+from everything import TABLES, paradigm_of, table, task_of
 
 READS = """
 import json, os, sys
@@ -100,8 +101,6 @@ def trained(place: Path) -> Callable[[str], str]:
 
     def run(goal: str) -> str:
         if goal not in runs:
-            from everything import TABLES, table
-
             done = assay.train(str(table(goal)), target=TABLES[goal][2], recipes=RECIPES[goal], store=place / "store",
                                **QUICK)
             runs[goal] = done.run.id
@@ -200,8 +199,6 @@ def test_answers_are_kept_for_a_second_judging_and_are_one_look_at_the_labels(ju
 
 def test_the_command_trains_judges_and_prints_one_json_value(place, monkeypatch, capsys, trained):
     monkeypatch.setenv("ASSAY_STORE", str(place / "other"))
-    from everything import table
-
     (place / "problem.yaml").write_text(f"data: {table('regression')}\ntarget: Sale_Price\nrecipes: ridge\n"
                                         "budget: 4\ntrials: 3\nfolds: 2\nworkers: 1\n")
     code = main(["judge", str(place / "problem.yaml"), "--with", str(place / "good.py"), "--grace", "60", "--json"])
@@ -224,8 +221,6 @@ def test_words_that_are_wrong_end_with_two_before_anything_runs(place, capsys):
 
 
 def test_a_leak_stops_the_judging_as_it_stops_training(place, tmp_path):
-    from everything import table
-
     leaky = pl.read_csv(table("multiclass"), null_values="NA").with_columns(code=pl.col("species").str.head(1))
     leaky.write_csv(tmp_path / "leaky.csv")
     with pytest.raises(GateError, match="code"):
@@ -249,7 +244,7 @@ def test_an_interrupt_kills_the_contestant_keeps_who_was_done_and_says_how_to_go
     assert process.returncode == 130
     assert f"Go on with: assay judge {trained('regression')} --with" in err
     assert not [p for p in Path("/proc").glob("[0-9]*/cmdline") if f"{place}/hang.py".encode() in _read(p)]
-    kept = place / "store" / "judged" / trained("regression") / "good"
+    kept = place / "store" / "judged" / trained("regression") / "contestants" / "good"
     assert json.loads((kept / "result.json").read_text())["status"] == "answered"
 
 
@@ -347,9 +342,24 @@ def test_the_surroundings_of_a_contestant_do_not_name_the_store(tmp_path, monkey
     assert theirs["PATH"] == os.environ["PATH"]
 
 
+def test_the_columns_of_group_and_time_are_given_though_they_are_no_inputs(tmp_path):
+    penguins = pl.read_csv(table("multiclass"), null_values="NA")
+    days = pl.date(2020, 1, 1) + pl.duration(days=pl.int_range(pl.len()))
+    penguins.with_columns(day=days).write_csv(tmp_path / "p.csv")
+    for said in ({"group": "flipper_length_mm"}, {"time": "day"}):
+        task = paradigm_of("supervised").bind(Problem(data=str(tmp_path / "p.csv"), target="species", **said), print)
+        given = papers(task, (), budget_s=5, cores=1)
+        (role, column), = said.items()
+        assert given.question[role] == column
+        assert column in given.train.columns
+        assert column in given.test.columns
+        assert len(given.train) + len(given.test) == len(task.order)
+
+
 def test_several_targets_and_keys_are_given_under_their_own_names_and_a_task_without_inputs_is_refused():
     given = papers(task_of("supervised", "multilabel"), LABELS, budget_s=5, cores=1)
     assert {"partner", "dependents", "churn"} <= set(given.train.columns)
     assert not {"partner", "dependents", "churn"} & set(given.test.columns)
+    assert given.question["answers"][0] == {"name": "label.a", "dtype": "bool"}
     with pytest.raises(ProblemError, match="shows no table of inputs"):
         papers(task_of("cartpole", "CartPole-v1"), (), budget_s=5, cores=1)

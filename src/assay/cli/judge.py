@@ -61,7 +61,10 @@ def judge(
                             "allow_leaks": allow_leaks or None}
     said = {key: value for key, value in said.items() if value is not None}
     judged = _judged(source, with_, said, _seconds(grace), fresh, common, quiet)
-    common.say({**plain(judged.judgement), "page": str(judged.page)}, _lines(judged, common))
+    from assay.report.judgement import verdict
+
+    value = {"verdict": verdict(judged.judgement), **plain(judged.judgement), "page": str(judged.page)}
+    common.say(value, _lines(judged, common))
     return 0 if judged.judgement.scored else 1
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from assay.contract import Chart, Estimate, Series
 from assay.report import charts, figures
-from assay.report.judgement import STATUS, Judgement, Standing, broken, stands, time_of, verdict
+from assay.report.judgement import STATUS, Judgement, Standing, broken, over, stands, verdict
 from assay.report.page import _style, _window
 from assay.report.sentences import difference
 from assay.report.words import Linker
@@ -25,7 +25,7 @@ def render_verdict(found: Judgement) -> str:
         main=main, verdict=verdict(found), broken=broken(found), rows=_rows(found), gaps=gaps(found),
         details=[difference(s.against[found.metric]) for s in found.scored], names=list(found.ours.metrics),
         better="higher is better" if found.higher_is_better.get(found.metric, True) else "lower is better",
-        level=f"{100 * found.level:.3g}%", cell=cell, time_of=time_of,
+        level=f"{100 * found.level:.3g}%", cell=cell, over=over,
     )
 
 
@@ -105,8 +105,6 @@ def _cells(s: Standing, found: Judgement) -> tuple[str, ...]:
     e = s.metrics.get(found.metric)
     value, span = ("", "") if e is None else (figures.value(e), figures.interval(e))
     gap = "{} ({}, {})".format(*_gap(s, found)) if found.metric in s.against else ""
-    return (s.name, value, span, gap, time_of(s, found.budget_s), memory(s), STATUS[s.status])
-
-
-def memory(s: Standing) -> str:
-    return f"{s.memory_mb:,.0f} MB" if s.memory_mb else ""
+    time = ", ".join(filter(None, [figures.seconds(s.seconds), over(s, found.budget_s)])) if s.seconds else ""
+    memory = f"{s.memory_mb:,.0f} MB" if s.memory_mb else ""
+    return (s.name, value, span, gap, time, memory, STATUS[s.status])
