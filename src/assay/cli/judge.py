@@ -61,7 +61,10 @@ def judge(
                             "allow_leaks": allow_leaks or None}
     said = {key: value for key, value in said.items() if value is not None}
     judged = _judged(source, with_, said, _seconds(grace), fresh, common, quiet)
-    common.say({**plain(judged.judgement), "page": str(judged.page)}, _lines(judged))
+    from assay.report.judgement import verdict
+
+    value = {"verdict": verdict(judged.judgement), **plain(judged.judgement), "page": str(judged.page)}
+    common.say(value, _lines(judged, common))
     return 0 if judged.judgement.scored else 1
 
 
@@ -85,10 +88,10 @@ def _judged(
                    grace_s=grace_s)
 
 
-def _lines(judged: Judged) -> Iterator[str]:
+def _lines(judged: Judged, common: Common) -> Iterator[str]:
     from assay.report.verdict import verdict_lines
 
     yield from verdict_lines(judged.judgement)
     yield ""
     yield f"page:  {judged.page}"
-    yield f"again: {judged.judgement.repeat}"
+    yield f"again: {judged.judgement.repeat}{f' --store {common.store}' if common.store else ''}"

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-_LOOK_S = 0.05
+_LOOK_S, _WEIGH_S = 0.05, 0.5
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Ran:
     code: int | None
     seconds: float
     cpu_s: float = 0.0
-    memory_mb: float = 0.0                      # the largest of its processes, at its peak
+    memory_mb: float = 0.0                      # resident, of all its processes together, the most that was seen
 
 
 def run(command: Sequence[str], desk: Path, log: Path, *, limit_s: float, env: Mapping[str, str]) -> Ran:
@@ -46,19 +46,34 @@ def _waited(process: subprocess.Popen[bytes], began: float, limit_s: float) -> R
             return Ran(process.wait(limit_s), time.monotonic() - began)
         except subprocess.TimeoutExpired:
             return Ran(None, time.monotonic() - began)
+    memory_mb, weighed = 0.0, 0.0
     while True:
         pid, status, used = os.wait4(process.pid, os.WNOHANG)
         over = time.monotonic() - began > limit_s
         if pid or over:
             break
+        if time.monotonic() - weighed > _WEIGH_S:
+            memory_mb, weighed = max(memory_mb, _resident_mb(process.pid)), time.monotonic()
         time.sleep(_LOOK_S)
     seconds = time.monotonic() - began
     if not pid:
         _kill_group(process.pid)
         _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return Ran(process.returncode if pid else None, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / unit)
+    return Ran(process.returncode if pid else None, seconds, used.ru_utime + used.ru_stime, memory_mb)
+
+
+def _resident_mb(group: int) -> float:
+    """Resident memory of the processes of a group, in MB; 0 where the system has no /proc.
+
+    Not `ru_maxrss` of wait4: Linux counts what the parent held when it forked, so a small contestant of a large parent
+    looks as large as the parent. Pages that its processes share are counted for each."""
+    pages = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):                 # it has just ended
+            told = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            pages += int(told[21]) if int(told[2]) == group else 0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

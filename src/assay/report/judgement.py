@@ -29,7 +29,7 @@ class Standing:
     against: Mapping[str, Comparison] = field(default_factory=dict)
     seconds: float = 0.0              # wall clock, to the last answer
     cpu_s: float = 0.0                # 0: not measured
-    memory_mb: float = 0.0            # the largest process at its peak; 0: not measured
+    memory_mb: float = 0.0            # all its processes together, the most seen; 0: not measured
     again: bool = False               # the answers of an earlier judging, taken over
     command: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -89,11 +89,12 @@ def verdict(found: Judgement) -> str:
         return "No contestant gave answers that could be scored by the metric that decides, so there is no verdict."
     names = {status: [s.name for s in found.scored if s.status == status] for status in ("ahead", "behind", "tied")}
     if len(names["tied"]) == len(found.scored):
-        return f"{at}, it is a tie: assay and {listed(names['tied'])} are not told apart."
-    says = {"ahead": f"{{}} {'is' if len(names['ahead']) == 1 else 'are'} better than assay",
-            "behind": "assay is better than {}", "tied": "assay and {} are tied"}
-    parts = [says[status].format(listed(names[status])) for status in says if names[status]]
-    return f"{at}, {listed(parts)}."
+        return f"{at}, it is a tie: assay is not told apart from {listed(names['tied'])}."
+    ahead = f"{listed(names['ahead'])} {'is' if len(names['ahead']) == 1 else 'are'} better than assay" \
+        if names["ahead"] else ""
+    says = {"behind": "better than", "tied": "not told apart from"}
+    ours = [f"{says[status]} {listed(names[status])}" for status in says if names[status]]
+    return f"{at}, {'; '.join(part for part in (ahead, f'assay is {listed(ours)}' if ours else '') if part)}."
 
 
 def stands(c: Comparison) -> str:
@@ -117,12 +118,13 @@ def broken(found: Judgement) -> list[str]:
     return [f"{s.name} {said[s.status]}: {s.note.rstrip('.')}." for s in found.standings[1:] if s.status in said]
 
 
-def time_of(standing: Standing, budget_s: float) -> str:
-    """Wall clock, and by how much the budget was overrun."""
-    if not standing.seconds:
-        return ""
-    over = standing.seconds - budget_s
-    return figures.seconds(standing.seconds) + (f", {figures.seconds(over)} over" if over > 0.5 else "")
+LATE_S = 0.5                          # an overrun that is told
+
+
+def over(standing: Standing, budget_s: float) -> str:
+    """By how much the budget was overrun; empty where it was kept."""
+    late = standing.seconds - budget_s
+    return f"{figures.seconds(late)} over" if late > LATE_S else ""
 
 
 def cautions(
@@ -133,7 +135,7 @@ def cautions(
     if cases.n < SMALL:
         out.append(("warn", f"The test part is small ({cases.n:,} independent units), so the intervals are wide and a "
                             "tie says little."))
-    late = [s.name for s in found if s.seconds > budget_s + 0.5 and s.metrics]
+    late = [s.name for s in found if over(s, budget_s) and s.metrics]
     if late:
         out.append(("warn", f"{listed(late)} took more time than the budget and less than the grace allows."))
     if look > 1:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from assay.contract import Chart, Estimate, Series
 from assay.report import charts, figures
-from assay.report.judgement import STATUS, Judgement, Standing, broken, stands, time_of, verdict
+from assay.report.judgement import STATUS, Judgement, Standing, broken, over, stands, verdict
 from assay.report.page import _style, _window
 from assay.report.sentences import difference
 from assay.report.words import Linker
@@ -25,7 +25,7 @@ def render_verdict(found: Judgement) -> str:
         main=main, verdict=verdict(found), broken=broken(found), rows=_rows(found), gaps=gaps(found),
         details=[difference(s.against[found.metric]) for s in found.scored], names=list(found.ours.metrics),
         better="higher is better" if found.higher_is_better.get(found.metric, True) else "lower is better",
-        level=f"{100 * found.level:.3g}%", cell=cell, time_of=time_of,
+        level=f"{100 * found.level:.3g}%", cell=cell, over=over,
     )
 
 
@@ -53,11 +53,12 @@ def _picture(s: Standing, found: Judgement, low: float, high: float, scores: lis
     return charts.whisker(s.metrics[found.metric], low, high, ours.value, css)
 
 
-def _gap(s: Standing, found: Judgement) -> str:
+def _gap(s: Standing, found: Judgement) -> tuple[str, str, str]:
+    """(assay minus this one, its interval, p)."""
     c = s.against.get(found.metric)
     if c is None:
-        return ""
-    return f"{figures.signed(c.difference)} ({figures.interval(c.difference)}, {figures.p_value(c.p)})"
+        return ("", "", "")
+    return (figures.signed(c.difference), figures.interval(c.difference), figures.p_value(c.p))
 
 
 def gaps(found: Judgement) -> Chart | None:
@@ -65,10 +66,13 @@ def gaps(found: Judgement) -> Chart | None:
     if not found.scored:
         return None
     ds = [s.against[found.metric].difference for s in found.scored]
+    low, high = min(0.0, *(d.low for d in ds)), max(0.0, *(d.high for d in ds))
+    pad = 0.06 * (high - low) or 1.0
     series = Series("difference", tuple(d.value for d in ds), tuple(s.name for s in found.scored),
                     tuple(d.low for d in ds), tuple(d.high for d in ds), "point")
     return Chart("Assay against each of them", f"{figures.said(found.metric)} in favour of assay", "", (series,),
-                 "To the right of 0 assay is better; an interval that holds 0 is a tie.")
+                 "To the right of 0 assay is better; an interval that holds 0 is a tie.",
+                 x_range=(low - pad, high + pad))
 
 
 def cell(standing: Standing, name: str) -> tuple[str, str, str]:
@@ -100,8 +104,7 @@ def verdict_lines(found: Judgement) -> Iterator[str]:
 def _cells(s: Standing, found: Judgement) -> tuple[str, ...]:
     e = s.metrics.get(found.metric)
     value, span = ("", "") if e is None else (figures.value(e), figures.interval(e))
-    return (s.name, value, span, _gap(s, found), time_of(s, found.budget_s), memory(s), STATUS[s.status])
-
-
-def memory(s: Standing) -> str:
-    return f"{s.memory_mb:,.0f} MB" if s.memory_mb else ""
+    gap = "{} ({}, {})".format(*_gap(s, found)) if found.metric in s.against else ""
+    time = ", ".join(filter(None, [figures.seconds(s.seconds), over(s, found.budget_s)])) if s.seconds else ""
+    memory = f"{s.memory_mb:,.0f} MB" if s.memory_mb else ""
+    return (s.name, value, span, gap, time, memory, STATUS[s.status])

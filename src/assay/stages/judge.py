@@ -21,7 +21,7 @@ from assay.errors import StoreError
 from assay.files import write_text
 from assay.problem import Problem, problem
 from assay.report import figures
-from assay.report.judgement import OURS, Judgement, Standing, cautions, stands
+from assay.report.judgement import OURS, Judgement, Standing, cautions, stands, verdict
 from assay.report.sentences import difference
 from assay.report.story import Comparison, Story
 from assay.report.verdict import render_verdict
@@ -109,7 +109,7 @@ class _Court:
         given = papers(task, signature.outputs, budget_s=story.budget_s, cores=cores())
         grace = GRACE * story.budget_s if grace_s is None else grace_s
         answered = [
-            confront(c, given, signature.outputs, store=self.store.folder, keep=self.folder / c.name,
+            confront(c, given, signature.outputs, store=self.store.folder, keep=self.folder / "contestants" / c.name,
                      limit_s=story.budget_s + grace, fresh=fresh, tell=self.tell)
             for c in who
         ]
@@ -145,7 +145,7 @@ class _Court:
         """The page and, beside it, the same as JSON."""
         page = self.folder / "verdict.html"
         write_text(page, render_verdict(found))
-        disk.write(self.folder / "verdict.json", asdict(found))
+        disk.write(self.folder / "verdict.json", {"verdict": verdict(found), **asdict(found)})
         self.tell(f"the verdict is in {page}")
         return Judged(found, page, self.folder)
 
