@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from assay.checks.both_sides import Parts, together
 from assay.checks.exhibits import Exhibits
 from assay.checks.minhash import LIKE, alike
-from assay.checks.twins import Parts, together
 from assay.contract import Finding
 
 CHECK = "data.near_texts"
