@@ -133,7 +133,7 @@ def test_a_hundred_thousand_rows_take_seconds() -> None:
     cases = pl.DataFrame({"case_id": range(n), "unit": range(n), "target": yes, "target.positive": yes})
     began = time.process_time()
     found = data_findings(cases.with_columns(pl.col("target").cast(pl.String)), inputs)
-    assert time.process_time() - began < 12
+    assert time.process_time() - began < 20
     assert all(f.level in ("ok", "skipped") for fs in found.values() for f in fs)
 
 

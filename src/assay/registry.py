@@ -67,12 +67,14 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "assay.checks": {
         f"{stage}.{name}": f"assay.checks.{name}:check"
         for stage, listed in {
-            "data": ("copies", "duplicates", "constant", "rare", "missing",
-                     "near_texts", "near_images", "indexed", "seeds", "covariates",
-                     "conflicts", "label_errors", "drift", "units", "mojibake", "personal"),
+            "data": ("copies", "duplicates", "constant", "rare", "missing"),
             "outcomes": ("confusion", "calibration", "curves", "residuals", "slices"),
         }.items()
         for name in listed
+    } | {
+        f"data.{name}": f"assay.checks.{name}:check"
+        for name in ("near_texts", "near_images", "indexed", "seeds", "covariates",
+                     "conflicts", "label_errors", "drift", "units", "mojibake", "personal")
     },
 }
 
