@@ -280,15 +280,6 @@ class SetsAside(Protocol):
 
 
 @runtime_checkable
-class Indexes(Protocol):
-    """A task whose models search in texts: the court looks for its questions among them."""
-
-    def index(self) -> Table:
-        """A row a passage, the passage in the column `text`."""
-        ...
-
-
-@runtime_checkable
 class Probes(Protocol):
     """A task that can be tried out quickly: the court prices with it what it finds."""
 
@@ -336,6 +327,15 @@ class Tunes(Protocol):
 
     def space(self) -> Mapping[str, tuple[Any, ...]]:
         """Field -> a span: ("uniform" | "log" | "int" | "int_log", low, high), or ("choice", *values)."""
+        ...
+
+
+@runtime_checkable
+class Indexes(Protocol):
+    """A task whose models search in texts: the court looks for its questions among them."""
+
+    def index(self) -> Table:
+        """A row a passage, the passage in the column `text`."""
         ...
 
 

@@ -74,7 +74,7 @@ def told_apart(train: Table, test: Table, seed: int = 0) -> Estimate:
     """The AUC of telling rows of `test` from rows of `train`, cross-fitted on halves; 0.5 where they look alike."""
     from lightgbm import LGBMClassifier
 
-    X = np.column_stack([_coded(pl.concat([train[c], test[c]])) for c in train.columns])
+    X = np.column_stack([_coded(c) for c in pl.concat([train, test], how="vertical_relaxed").get_columns()])
     y = np.repeat([0, 1], [len(train), len(test)])
     half = np.random.default_rng(seed).permutation(len(y)) % 2
     score, weight = 0.0, 0
@@ -86,9 +86,9 @@ def told_apart(train: Table, test: Table, seed: int = 0) -> Estimate:
         score += roc_auc(y[half == h], said) * (half == h).sum()
         pseudo.append(roc_auc_pseudo(y[half == h], said))
         weight += int((half == h).sum())
-    value = score / weight
-    spread = np.concatenate(pseudo)
-    error = float(spread.std(ddof=1) / math.sqrt(len(spread)))
+    spread, least = np.concatenate(pseudo), 1 / weight          # 0 and 1 have no logit
+    value = min(max(float(score) / weight, least), 1 - least)
+    error = max(float(spread.std(ddof=1)) / math.sqrt(len(spread)), least)
     low, high = logit_interval(value, error, t=normal_quantile(0.95))
     return Estimate(value, low, high, weight, "DeLong, logit, two halves")
 

@@ -32,6 +32,8 @@ def check(seen: Exhibits) -> Iterator[Finding]:
     lost: dict[str, int] = {}
     columns = [c for c in seen.inputs.get_columns() if c.dtype == pl.String]
     columns += [c.alias("the target") for c in seen.cases.get_columns() if c.name == "target" and c.dtype == pl.String]
+    if not columns and not seen.inputs.width:
+        return
     columns.append(pl.Series("a column's name", seen.inputs.columns, dtype=pl.String))
     for column in columns:
         odd = column.drop_nulls().unique().head(MOST_VALUES).sort()

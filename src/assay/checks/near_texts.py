@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from assay.checks.alike import Parts, together
+from assay.checks.both_sides import Parts, together
 from assay.checks.exhibits import Exhibits
 from assay.checks.minhash import LIKE, alike
 from assay.contract import Finding

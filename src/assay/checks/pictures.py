@@ -20,7 +20,7 @@ _TINY = 1e-9
 
 
 def read(source: Any) -> Array | None:
-    """(32, 32) float: the picture in grey, squeezed into a square; None where it cannot be read.
+    """(32, 32) float32: the picture in grey, squeezed into a square; None where it cannot be read.
 
     source: a path or the bytes of a file."""
     from PIL import Image, UnidentifiedImageError
@@ -29,7 +29,7 @@ def read(source: Any) -> Array | None:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else Path(source)) as picture:
             picture.draft("L", (4 * SIDE, 4 * SIDE))            # a JPEG is read at an eighth where that is enough
             grey = picture.convert("RGBA").convert("L") if picture.mode in ("P", "PA") else picture.convert("L")
-            return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=2.0), dtype=float)
+            return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=2.0), dtype=np.float32)
     except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError):
         return None
 
@@ -51,17 +51,20 @@ def hashes(dots: Array) -> Array:
 
 
 def near(hash_NV: Array, most: int) -> Array:
-    """Pairs (m, 2), first < second, where some cut of one picture differs from the whole other in `most` bits or fewer.
+    """Pairs (m, 2), first < second, the nearest first, where some cut of one picture differs from the whole other in
+    `most` bits or fewer.
 
     hash_NV: the hashes of each picture's cuts, of the whole one first. All pairs are looked at."""
-    found = []
+    pairs, bits = [np.empty((0, 2), dtype=np.int64)], [np.empty(0, dtype=np.uint8)]
     for i in range(len(hash_NV)):
-        bits = np.bitwise_count(hash_NV[:, 0] ^ hash_NV[i, :, None]).min(axis=0)        # cuts of i in the others
-        hits = np.flatnonzero(bits <= most)
-        if len(hits) > 1 or hits[0] != i:
-            found.append(np.stack([np.full(len(hits), i), hits], axis=1))
-    pairs = np.concatenate(found) if found else np.empty((0, 2), dtype=np.int64)
-    return np.asarray(np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1), axis=0))
+        differ = np.bitwise_count(hash_NV[:, 0] ^ hash_NV[i, :, None]).min(axis=0)      # cuts of i in the others
+        differ[i] = 64
+        hits = np.flatnonzero(differ <= most)
+        pairs.append(np.sort(np.stack([np.full(len(hits), i), hits], axis=1), axis=1))
+        bits.append(differ[hits])
+    order = np.argsort(np.concatenate(bits), kind="stable")
+    found, first = np.unique(np.concatenate(pairs)[order], axis=0, return_index=True)
+    return np.asarray(found[np.argsort(first, kind="stable")])
 
 
 def cuts(dots_N: Array) -> Array:
@@ -69,7 +72,8 @@ def cuts(dots_N: Array) -> Array:
     low, high = (0, 3), (3, 0)
     spans = [((0, 0), (0, 0)), *(((k, k), (k, k)) for k in (1, 2, 3)),
              *((rows, columns) for rows in (low, high) for columns in (low, high))]
-    return np.stack([_stretch(*rows) @ dots_N @ _stretch(*columns).T for rows, columns in spans], axis=1)
+    maps = ((_stretch(*rows), _stretch(*columns).T) for rows, columns in spans)
+    return np.stack([left @ dots_N @ right for left, right in maps], axis=1)
 
 
 def _stretch(before: int, after: int) -> Array:
@@ -78,15 +82,14 @@ def _stretch(before: int, after: int) -> Array:
     at = np.clip((np.arange(SIDE) + 0.5) * n / SIDE - 0.5, 0, n - 1)
     left = np.minimum(np.floor(at).astype(int), n - 2)
     weight = at - left
-    out = np.zeros((SIDE, SIDE))
+    out = np.zeros((SIDE, SIDE), dtype=np.float32)
     out[np.arange(SIDE), before + left] = 1 - weight
     out[np.arange(SIDE), before + left + 1] += weight
     return out
 
 
 def likeness(dots_N: Array, pairs: Array) -> Array:
-    """(m,): the largest correlation of a cut of one picture of a pair with the whole other; 1 for a copy in
-    any light."""
+    """(m,): the largest correlation of a cut of one picture of a pair with the whole other; 1 for a copy any light."""
     best = [np.empty(0)]
     for part in np.array_split(pairs, len(pairs) // 500 + 1):
         a, b = dots_N[part[:, 0]], dots_N[part[:, 1]]

@@ -117,5 +117,4 @@ def _told(name: str, pair: Pair) -> Finding:
             "unit.")
     if pair.meaning.endswith("Fahrenheit"):
         said = said.replace("divided by 1.8", "taken as 1.8 x + 32")
-    numbers = {"column": name, "factor": pair.factor, "larger": pair.high, "smaller": pair.low}
-    return Finding(CHECK, "warn", said, numbers)
+    return Finding(CHECK, "warn", said, {"column": name, "factor": pair.factor, "cases of the fewer": few})
