@@ -16,6 +16,11 @@ ASKED = 600
 GAP, MANY = 5.0, 0.03
 """A twin is this many times nearer than the next row that is none."""
 DEEP = 7
+NEAR, CROWD = 0.04, 20
+PLATEAU = 2.0
+"""Twice as far away there are at most twice as many pairs: by chance there are 2^m times."""
+WIDER = 1.5
+"""And three times as far away in each of a few numbers at most this many."""
 
 
 def near_pairs(rows: Table) -> Array:
@@ -25,22 +30,52 @@ def near_pairs(rows: Table) -> Array:
     evenly, the distances d_k to the k-th neighbour obey P(d_(k+1) / d_k > x) = x^(-m k), whatever the density (Facco
     et al. 2017, Scientific Reports 7, 12140, eq. 2, for k = 1). m is read off d_7 / d_6, which a few twins do not
     touch. Rows with a gap of five times among their first five neighbours have twins, if there are three times as
-    many as expected, and 3 % of the rows; twins agree in nine of ten of the other columns."""
+    many as expected, and 3 % of the rows; twins agree in nine of ten of the other columns. And twice as far away there
+    must not be twice as many pairs."""
     nothing = np.empty((0, 2), dtype=np.int64)
     fine = [c for c in rows.columns if _is_fine(rows[c])]
-    if len(rows) < 100 or len(fine) < FEWEST:
+    if len(rows) < 100 or not fine:
         return nothing
-    Z = _turned(np.column_stack([_scaled(rows[c]) for c in fine]))
-    if Z.shape[1] < FEWEST:
-        return nothing
+    X = np.column_stack([_scaled(rows[c]) for c in fine])
+    Z = _turned(X)
     rest = _coded(rows.select(c for c in rows.columns if c not in fine), len(rows))
+    if Z.shape[1] < FEWEST:
+        return _near_alike(X, rest)
     radius = _radius(Z, rest)
     if radius == 0:
         return nothing
     from scipy.spatial import cKDTree
 
-    pairs = cKDTree(Z).query_pairs(radius, output_type="ndarray")
+    tree = cKDTree(Z)
+    if tree.count_neighbors(tree, 2 * radius) - len(Z) > PLATEAU * (tree.count_neighbors(tree, radius) - len(Z)):
+        return nothing
+    pairs = tree.query_pairs(radius, output_type="ndarray")
     return np.asarray(pairs[_alike(rest, pairs[:, 0], pairs[:, 1])]) if len(pairs) else nothing
+
+
+def _near_alike(X: Array, rest: Array) -> Array:
+    """Rows that agree in all other columns and nearly in the few fine numbers: more of them than numbers drawn anew
+    would make."""
+    _, key, size = np.unique(rest, axis=0, return_inverse=True, return_counts=True)
+    order = np.argsort(key, kind="stable")
+    order = order[(size[key[order]] > 1) & (size[key[order]] <= CROWD)]
+    found = []
+    for step in range(1, CROWD):
+        a, b = order[:-step], order[step:]
+        same = key[a] == key[b]
+        if not same.any():
+            break
+        found.append(np.column_stack([a, b])[same])
+    if not found:
+        return np.empty((0, 2), dtype=np.int64)
+    pairs = np.concatenate(found)
+    near = (np.abs(X[pairs[:, 0]] - X[pairs[:, 1]]) < NEAR).all(axis=1)
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, len(X), (2, 20_000))
+    by_luck = float(((np.abs(X[a] - X[b]) < NEAR).all(axis=1) & (a != b)).mean())
+    wider = int((np.abs(X[pairs[:, 0]] - X[pairs[:, 1]]) < 3 * NEAR).all(axis=1).sum())
+    enough = near.sum() >= max(MANY / 2 * len(X), 5 * by_luck * len(pairs), wider / WIDER)
+    return np.asarray(pairs[near & enough])
 
 
 def _is_fine(column: pl.Series) -> bool:
@@ -54,7 +89,7 @@ def _scaled(column: pl.Series) -> Array:
     if not len(known):
         return np.zeros(len(value))
     low, middle, high = np.quantile(known, [0.16, 0.5, 0.84])
-    spread = (high - low) / 2 or known.std() or 1.0
+    spread = max((high - low) / 2, known.std() / 4) or 1.0          # of many noughts the middle has none
     return np.asarray(np.arcsinh(np.nan_to_num((value - middle) / spread, nan=0.0, posinf=1e6, neginf=-1e6)))
 
 
