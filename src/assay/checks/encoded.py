@@ -85,7 +85,7 @@ def _match(column: str, seen: Exhibits, ys: list[Array]) -> Match | None:
             continue
         for by, groups in [("", code), *_keys(column, code, seen)]:
             found = _tested(column, by, x, groups, y)
-            if found is not None and (best is None or found.p < best.p):
+            if found is not None and (best is None or (found.p, -found.groups) < (best.p, -best.groups)):
                 best = found
     return best
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +19,7 @@ from assay.stats.paired import compare
 PROBED = 6_000
 """Cases that a probe learns from and is judged on, at most: enough to see a leak, and seconds each."""
 
-FOLDS = 4
+FOLDS, BLOCKS = 4, 40
 
 
 @dataclass(frozen=True)
@@ -152,21 +152,24 @@ class Exhibits:
         return self._optimism(leaky, honest)
 
     def priced_by_time(self, ordered: Table, *, gone: Sequence[str] = ()) -> Optimism | None:
-        """What learning from later cases adds for the latest quarter of the drawn cases, in the order of `ordered`
-        (case_id, moment): the quick model of random folds against one of the earlier three quarters."""
+        """What learning from cases of all times adds, for the later half of the drawn cases in the order of `ordered`
+        (case_id, moment). Each of its quarters is answered for by the quick model of all cases before it and, half by
+        half, by one of as many cases drawn from all the others. Cases of one fortieth in time are one unit."""
         prober = self._prober(late=False)
-        leaky = self.probed(gone)
-        if prober is None or leaky is None:
+        if prober is None:
             return None
         moments = ordered.select(pl.col("case_id").cast(self.cases["case_id"].dtype), at="moment")
-        order = self._drawn.join(moments, on="case_id").sort("at", "case_id")["case_id"]
-        cut = len(order) * (FOLDS - 1) // FOLDS
-        past, latest = (self._drawn.filter(pl.col("case_id").is_in(part.implode()))
-                        for part in (order[:cut], order[cut:]))
-        if past.is_empty() or latest.is_empty():
+        cases = self._drawn.join(moments, on="case_id").sort("at", "case_id").drop("at")
+        if len(cases) < 2 * BLOCKS:
             return None
-        honest = _of(self._begun(prober, past, latest, tuple(gone))).sort("case_id")
-        return self._optimism(leaky.filter(pl.col("case_id").is_in(order[cut:].implode())), honest)
+        at = np.arange(len(cases)) * BLOCKS // len(cases)
+        cases = cases.with_columns(unit=pl.Series(at))
+        honest: list[Any] = []
+        leaky: list[Any] = []
+        for fit, held, before in _by_time(at):
+            asked = honest if before else leaky
+            asked.append(self._begun(prober, cases[fit], cases[held], tuple(gone)))
+        return self._optimism(*(pl.concat([_of(a) for a in told]).sort("case_id") for told in (leaky, honest)))
 
     def _optimism(self, leaky: Table, honest: Table) -> Optimism | None:
         if self.metric is None or self.metric.missing(leaky.columns):
@@ -184,6 +187,20 @@ def named(cases: Table, together: Table | None) -> pl.Series:
     said = together.select(pl.col("case_id").cast(own["case_id"].dtype), named=pl.col("unit").cast(pl.String))
     return own.join(said, on="case_id", how="left", maintain_order="left").select(
         unit=pl.coalesce("named", "own")).to_series()
+
+
+def _by_time(block_N: Array) -> Iterator[tuple[Array, Array, bool]]:
+    """(positions to fit on, positions to hold out, whether only what came before was fitted on), for the last two
+    quarters of cases in the order of time. block_N: the fortieth of each."""
+    rng = np.random.default_rng(2)
+    for quarter in (2, 3):
+        before, now = (np.flatnonzero(m) for m in (block_N < quarter * BLOCKS // 4, block_N * 4 // BLOCKS == quarter))
+        yield before, now, True
+        half = rng.permutation(len(now)) % 2
+        for h in (0, 1):
+            held = now[half == h]
+            others = np.setdiff1d(np.arange(len(block_N)), held)
+            yield np.sort(rng.permutation(others)[: len(before)]), held, False
 
 
 def _of(answer: Any) -> Table:

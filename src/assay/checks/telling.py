@@ -15,6 +15,8 @@ from assay.contract import Array, Level, Table
 SURE, ODD, JUMP = 0.999, 0.98, 0.9
 ENOUGH = 100
 """Cases of the rarest class (rows, for a number) that bear out a sure leak: among few, a good column can be perfect."""
+SOME = 20
+"""As many bear out a doubt that rests on what the other columns say."""
 BINS = 64
 FEWEST = 40
 MOST_CASES = 20_000                             # beyond, so many are drawn: a leak shows in them too
@@ -120,10 +122,10 @@ def level_of(seen: Exhibits, columns: Sequence[str], said: float, truth: Truth) 
     borne_out = truth.support >= ENOUGH
     if said >= SURE and borne_out:
         return "fail", None
-    rest = without(seen, columns, truth.measure) if borne_out else None
+    rest = without(seen, columns, truth.measure) if truth.support >= SOME else None
     times = (1 - rest) / max(1 - said, 1e-9) if rest is not None else 0.0
     if said >= ODD:
-        return ("fail" if times >= 10 and said >= 0.99 else "warn"), rest
+        return ("fail" if times >= 10 and said >= 0.99 and borne_out else "warn"), rest
     return ("warn" if times >= 4 else "ok"), rest
 
 
