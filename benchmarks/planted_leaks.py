@@ -106,8 +106,8 @@ def _true(leak: Leak, task: Any, planted: pd.DataFrame, world: pd.DataFrame, tar
     train, fresh = kept.cases(TRAIN), kept.cases(TEST)
     train = train.filter(pl.col("case_id").is_in(task.cases(TRAIN)["case_id"].implode()))
     metric = task.metrics[0]
-    seen = Exhibits(train, kept.inputs(train), fresh.select("case_id", "unit"), kept.inputs(fresh), {}, "random", metric,
-                    kept)
+    seen = Exhibits(train, kept.inputs(train), fresh.select("case_id", "unit"), kept.inputs(fresh), {}, "random",
+                    metric, kept)
 
     def scored(without: tuple[str, ...], together: Any) -> float:
         return float(np.mean([metric.fn(kept.probe(train[fit], fresh, without)) for fit, _ in seen._folds(together)]))

@@ -20,8 +20,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import assay
 from assay import registry
+from assay.capabilities import Bounds
 from assay.checks import coverage
-from assay.contract import TEST, Bounds, Context, Split
+from assay.contract import TEST, Context, Split
 from assay.errors import TamperedError, UserError
 from assay.paradigms.supervised import conformal
 from assay.paradigms.supervised.finish import ARRAYS, FACTS, Finished

@@ -14,6 +14,8 @@ table of *outcomes*: one row a case, columns named by their role.
     out.<name>       what the model answered: out.label, out.p, out.p.<class>, out.value, out.return;
                      out.low and out.high, or out.set: where the truth lies with probability out.level
 
+What only some tasks, paradigms, models or recipes can do is in capabilities.py, a protocol of one method each.
+
 `Table` is a polars DataFrame: no index, so rows are aligned by position and nothing else.
 """
 
@@ -23,7 +25,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -230,112 +232,6 @@ class Paradigm(Protocol):
 
     def rebind(self, model: Model, data: Any, /) -> Task:
         """A task whose test part is all of `data`: for evaluating a saved model on labelled cases."""
-        ...
-
-
-# --- what only some can do: one-method protocols, each with a fallback where there is one ----
-
-
-@runtime_checkable
-class NamesTasks(Protocol):
-    """A paradigm that tells several tasks apart. Without it, its own name is the one word for `--task`."""
-
-    def tasks(self) -> tuple[str, ...]: ...
-
-
-@runtime_checkable
-class Blends(Protocol):
-    """A paradigm whose models' answers can be averaged. Without it the best single recipe is refitted."""
-
-    def blend(self, answers: Sequence[Table], weights: Sequence[float], /) -> Table:
-        """The weighted mean of what several models predicted, or attempted, for the same rows."""
-        ...
-
-
-@runtime_checkable
-class Perturbs(Protocol):
-    """A task whose inputs can be shuffled one at a time: explains any model of any paradigm."""
-
-    def inputs_that_vary(self) -> tuple[str, ...]: ...
-
-    def attempt_without(self, model: Model, cases: Table, name: str, seed: int, /) -> Table:
-        """The outcomes when input `name` is replaced by draws from other cases."""
-        ...
-
-
-@runtime_checkable
-class Inspects(Protocol):
-    """A task that can show its training cases as one table of inputs for the data checks."""
-
-    def inputs(self, cases: Table, /) -> Table: ...
-
-
-@runtime_checkable
-class SetsAside(Protocol):
-    """A task that can show what it learns nothing from: ids, the group, the time."""
-
-    def set_aside(self, cases: Table, /) -> Table:
-        """The columns of the source that are no inputs, the names of cases say; rows aligned."""
-        ...
-
-
-@runtime_checkable
-class Probes(Protocol):
-    """A task that can be tried out quickly: the court prices with it what it finds."""
-
-    def probe(self, fit: Table, held: Table, without: Sequence[str] = (), /) -> Table:
-        """The outcomes on the training cases `held` of a quick, sound model that learned from the training cases
-        `fit`, of all inputs but `without`. The same question gives the same answer."""
-        ...
-
-
-@runtime_checkable
-class Regroups(Protocol):
-    """A task whose split can be made anew with more cases kept together."""
-
-    def regrouped(self, units: Table, why: str, /) -> Task:
-        """The same question with a new plan that keeps each unit of `units` (case_id, unit) on one side; a case not
-        named there keeps its own unit. Raises ProblemError where too few units are left to split."""
-
-
-@runtime_checkable
-class Finishes(Protocol):
-    """A paradigm that can mend a model's answers, and bound them, by what it answered for cases held out."""
-
-    def finished(
-        self, model: Model, outcomes: Table, metric: Metric, seed: int, /, alike: Sequence[Table] = ()
-    ) -> tuple[Model, tuple[Finding, ...]]:
-        """The model, wrapped: its probabilities calibrated where that helps out of fold, its answers bounded
-        (`Bounds`); and what was found while choosing. outcomes: of the same model, or of the fold models that it
-        averages, for training cases that they did not learn from; `metric` decides. alike: outcomes of each of
-        those fold models for the same few training cases; what they differ by, their average is better by."""
-        ...
-
-
-@runtime_checkable
-class Bounds(Protocol):
-    """A model that can say how far its answers may be off."""
-
-    def predict_within(self, batch: Table, level: float, /) -> Table:
-        """What `predict` answers and beside it where the truth lies with probability `level`, over all cases alike:
-        columns `low` and `high` for a number, `set` (a list of classes) for a class. Pure, rows aligned."""
-
-
-@runtime_checkable
-class Tunes(Protocol):
-    """A recipe that can be varied."""
-
-    def space(self) -> Mapping[str, tuple[Any, ...]]:
-        """Field -> a span: ("uniform" | "log" | "int" | "int_log", low, high), or ("choice", *values)."""
-        ...
-
-
-@runtime_checkable
-class Indexes(Protocol):
-    """A task whose models search in texts: the court looks for its questions among them."""
-
-    def index(self) -> Table:
-        """A row a passage, the passage in the column `text`."""
         ...
 
 

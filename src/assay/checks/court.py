@@ -15,9 +15,10 @@ import numpy as np
 import polars as pl
 
 from assay import registry
+from assay.capabilities import Regroups
 from assay.checks import asked
 from assay.checks.exhibits import Exhibits
-from assay.contract import Finding, Optimism, Regroups, Table, Task
+from assay.contract import Finding, Optimism, Table, Task
 from assay.errors import ProblemError
 
 PRICED = 12

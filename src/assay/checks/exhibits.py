@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assay.contract import TEST, TRAIN, Array, Inspects, Metric, Optimism, Probes, SetsAside, Split, Table, Task
+from assay.capabilities import Inspects, Probes, SetsAside
+from assay.contract import TEST, TRAIN, Array, Metric, Optimism, Split, Table, Task
 from assay.stats.intervals import estimate
 from assay.stats.paired import compare
 

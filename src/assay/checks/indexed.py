@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
+from assay.capabilities import Indexes
 from assay.checks import lacked
 from assay.checks.exhibits import Exhibits
 from assay.checks.minhash import bags
-from assay.contract import Array, Finding, Indexes, Table
+from assay.contract import Array, Finding, Table
 
 CHECK = "data.indexed"
 INSIDE = 0.9

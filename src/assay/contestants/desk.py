@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.contract import TEST, TRAIN, Field, Inspects, Table, Task
+from assay.capabilities import Inspects
+from assay.contract import TEST, TRAIN, Field, Table, Task
 from assay.errors import ProblemError
 from assay.files import write_json
 

@@ -16,7 +16,8 @@ import numpy as np
 import polars as pl
 
 from assay import registry
-from assay.contract import Array, Blends, Metric, Model, Signature, Table
+from assay.capabilities import Blends
+from assay.contract import Array, Metric, Model, Signature, Table
 from assay.files import read_json, write_json
 from assay.nested import load_parts, save_parts
 from assay.stats.paired import Difference, compare

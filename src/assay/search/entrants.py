@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from assay import registry
-from assay.contract import Recipe, Task, Tunes
+from assay.capabilities import Tunes
+from assay.contract import Recipe, Task
 from assay.errors import AssayError, ProblemError, UnknownName, UserError, nearest
 
 
@@ -100,7 +101,7 @@ def variant(entrant: Entrant, number: int, seed: int) -> Entrant:
 
 
 def draw(rng: np.random.Generator, span: Sequence[Any]) -> Any:
-    """One value of a span, as `contract.Tunes` describes them."""
+    """One value of a span, as `capabilities.Tunes` describes them."""
     kind, *ends = span
     if kind == "choice":
         return ends[int(rng.integers(len(ends)))]

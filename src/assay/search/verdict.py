@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from assay.contract import Array, Blends, Estimate, Metric, Model, Paradigm, Table
+from assay.capabilities import Blends
+from assay.contract import Array, Estimate, Metric, Model, Paradigm, Table
 from assay.errors import AssayError
 from assay.report import figures
 from assay.search.ensemble import Blend, Mixture, mix

@@ -11,7 +11,8 @@ import time
 import numpy as np
 import polars as pl
 
-from assay.contract import Chart, Finding, Model, Perturbs, Series, Table, Task
+from assay.capabilities import Perturbs
+from assay.contract import Chart, Finding, Model, Series, Table, Task
 from assay.stats.paired import Difference, compare
 
 MOST_CASES = 2_000

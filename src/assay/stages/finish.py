@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from assay.contract import TRAIN, Bounds, Finding, Finishes, Model, Paradigm, Signature, Table, Task
+from assay.capabilities import Bounds, Finishes
+from assay.contract import TRAIN, Finding, Model, Paradigm, Signature, Table, Task
 from assay.errors import UserError
 from assay.search.verdict import Verdict, by_fold
 

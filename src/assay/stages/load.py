@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from assay import registry
-from assay.contract import Bounds, Model, Paradigm, Signature, Table
+from assay.capabilities import Bounds
+from assay.contract import Model, Paradigm, Signature, Table
 from assay.errors import UserError
 from assay.store.package import load_model, manifest
 from assay.store.store import Store, locate

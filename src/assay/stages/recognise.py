@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assay import registry
-from assay.contract import NamesTasks, Paradigm
+from assay.capabilities import NamesTasks
+from assay.contract import Paradigm
 from assay.errors import ProblemError, nearest
 from assay.problem import Problem
 

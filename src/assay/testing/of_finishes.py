@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from assay.contract import Bounds, Context, Finishes, Model, Table
+from assay.capabilities import Bounds, Finishes
+from assay.contract import Context, Model, Table
 from assay.errors import UserError
 from assay.testing.compare import must, raises, same
 from assay.testing.subject import FIT0, HELD0, Subject, promise

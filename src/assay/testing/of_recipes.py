@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from assay import registry
-from assay.contract import Context, Metric, Model, Split, Table, Task, Tunes
+from assay.capabilities import Tunes
+from assay.contract import Context, Metric, Model, Split, Table, Task
 from assay.errors import AssayError, PairingError, UserError
 from assay.search.entrants import draw
 from assay.splits import Plan

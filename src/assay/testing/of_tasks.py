@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 
 from assay import registry
-from assay.contract import TEST, TRAIN, Blends, Split
+from assay.capabilities import Blends
+from assay.contract import TEST, TRAIN, Split
 from assay.errors import LockedError
 from assay.files import write_json
 from assay.testing.compare import must, raises, same, same_task

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from assay.contract import TRAIN, Context, Field, Inspects, Model, Paradigm, Recipe, Split, Table, Task
+from assay.capabilities import Inspects
+from assay.contract import TRAIN, Context, Field, Model, Paradigm, Recipe, Split, Table, Task
 from assay.problem import Problem
 
 FIT0, HELD0 = Split("fit", 0), Split("held", 0)
