@@ -85,7 +85,8 @@ def flaml(question: Question, X: Any, y: Any, X_test: Any) -> Any:
 
 
 def mljar(question: Question, X: Any, y: Any, X_test: Any) -> Any:
-    """mljar in the mode that it has for models that are to be used."""
+    """mljar in the mode that it has for models that are to be used. Told a number of jobs, it leaves out its neural
+    network, so it takes all cores by itself."""
     import pandas as pd
     from supervised import AutoML
 
@@ -97,8 +98,7 @@ def mljar(question: Question, X: Any, y: Any, X_test: Any) -> Any:
                "multiclass": ("logloss", "accuracy", "f1")}.get(question["task"], ("rmse", "mae", "r2", "mape"))
     metric = names.get(question["metric"])
     model = AutoML(results_path="mljar", mode="Perform", ml_task=task, total_time_limit=int(seconds_left(question)),
-                   eval_metric=metric if metric in allowed else "auto", n_jobs=question["cores"],
-                   random_state=question["seed"])
+                   eval_metric=metric if metric in allowed else "auto", random_state=question["seed"])
     model.fit(X, y)
     if task == "regression":
         return pd.DataFrame({"value": model.predict(X_test)})

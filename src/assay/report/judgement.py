@@ -119,6 +119,7 @@ def broken(found: Judgement) -> list[str]:
 
 
 LATE_S = 0.5                          # an overrun that is told
+SHORT_S, IDLE = 5.0, 0.5              # of those that ran longer, who had less of a core than this was kept waiting
 
 
 def over(standing: Standing, budget_s: float) -> str:
@@ -128,7 +129,8 @@ def over(standing: Standing, budget_s: float) -> str:
 
 
 def cautions(
-    found: Sequence[Standing], *, cases: Estimate, look: int, level: float, budget_s: float, leaks: Sequence[str]
+    found: Sequence[Standing], *, cases: Estimate, look: int, level: float, budget_s: float, leaks: Sequence[str],
+    by_trials: bool,
 ) -> tuple[tuple[str, str], ...]:
     """(level, sentence) of what should be held against the verdict, the worst first."""
     out = [("fail", f"Leaks were allowed when assay trained: {sentence}") for sentence in leaks]
@@ -137,7 +139,14 @@ def cautions(
                             "tie says little."))
     late = [s.name for s in found if over(s, budget_s) and s.metrics]
     if late:
-        out.append(("warn", f"{listed(late)} took more time than the budget and less than the grace allows."))
+        out.append(("warn", f"{listed(late)} took more time than the budget."))
+    starved = [s.name for s in found if s.seconds > SHORT_S and 0 < s.cpu_s < IDLE * s.seconds]
+    if starved:
+        out.append(("warn", f"{listed(starved)} had less processor time than {IDLE:.0%} of one core: the machine may "
+                            "have been busy with something else, and then these scores say little. Judge again when "
+                            "it is idle, with --fresh."))
+    if by_trials:
+        out.append(("warn", "Assay's own run counted recipes and not seconds, so the budgets were not the same."))
     if look > 1:
         out.append(("warn", f"This is look number {look} at these test labels, so the intervals are drawn at "
                             f"{100 * level:.3g} %."))

@@ -192,8 +192,5 @@ def _standing(
 
 def _careful(story: Story, standings: Sequence[Standing], look: int, level: float) -> tuple[tuple[str, str], ...]:
     leaks = [f.sentence for f in story.court if f.level == "fail"]
-    said = cautions(standings, cases=standings[0].metrics[story.metric], look=look, level=level,
-                    budget_s=story.budget_s, leaks=leaks)
-    if story.declared.get("trials") is None:
-        return said
-    return (*said, ("warn", "Assay's own run counted recipes and not seconds, so the budgets were not the same."))
+    return cautions(standings, cases=standings[0].metrics[story.metric], look=look, level=level,
+                    budget_s=story.budget_s, leaks=leaks, by_trials=story.declared.get("trials") is not None)
