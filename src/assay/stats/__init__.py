@@ -1,7 +1,11 @@
 """Intervals, resampling and paired comparison: pure functions over tables of outcomes.
 
-    resample.py     units, sums by unit, bootstrap weights, redraws of a table
+    resample.py     units and moments, sums by unit, bootstrap weights, redraws of a table
+    serial.py       memory in time: block length and the variance of a sum
+    expand.py       a function of means as a sum over cases: standard error, skewness, curvature
     rank.py         ROC AUC and average precision with what each case adds to them
     intervals.py    estimate(metric, outcomes) -> Estimate
     paired.py       compare(metric, a, b) -> Difference, holm(p_values)
+    folds.py        against(...): recipes over folds
+    selection.py    corrected(...): the best of many
 """

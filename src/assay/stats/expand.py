@@ -141,28 +141,34 @@ def linear(deviations: Array, value: float, sample: Sample) -> Expansion:
 def expansion(terms: Array, link: Link, sample: Sample) -> Expansion:
     """Of link(means of the terms (n, k)), by derivatives of `link` in steps of a part of a standard error."""
     n, means = len(terms), terms.mean(axis=0)
-    value = float(link(means))
-    part = terms[::max(1, terms.size // _MANY)] - means
-    covariance = part.T @ part / len(part)
-    scale = np.sqrt(np.diag(covariance) / n)
+    value, scale = float(link(means)), terms.std(axis=0) / math.sqrt(n)
     slope = _slope(link, means, scale)
     deviations = terms @ slope if terms.shape[1] > 1 else terms[:, 0] * slope[0]
+    deviations = deviations - deviations.mean()
     unbiased = math.sqrt(n / max(n - 1, 1)) if sample.distinct else 1.0
-    found = spread(unbiased * (deviations - deviations.mean()), sample)
+    found = spread(unbiased * deviations, sample)
     if terms.dtype == bool and sample.distinct and not found.block:
         found = replace(found, freedom=math.inf)                    # the variance of counts follows from their means
-    alone = math.sqrt(max(0.0, float(slope @ covariance @ slope)) / n)
-    if found.error <= 1e-12 * max(1.0, abs(value)) or alone == 0:
+    if found.error <= 1e-12 * max(1.0, abs(value)):
         return Expansion(value, 0.0, 0.0, 0.0, found.freedom, found.block)
-    wider = found.error / alone                                     # cases that hang together
-    along = covariance @ slope / n * wider / alone
-    curve = float(_second(link, means, along[None])[0]) / found.error / 2
-    share, axes = np.linalg.eigh(covariance / n)
+    wider = found.error / (float(deviations.std()) / math.sqrt(n))  # than if cases did not hang together
+    part = (terms[::max(1, terms.size // _MANY)] - means) * wider / math.sqrt(n)
+    curve, bias = _curved(link, means, part.T @ part / len(part), slope, scale)
+    shift = np.clip(bias / found.error - 3 * found.skew - 2 * curve / found.error, -_FAR, _FAR)
+    bend = np.clip(2 * found.skew + curve / found.error, -_FAR, _FAR)
+    return Expansion(value, found.error, float(shift), float(bend), found.freedom, found.block)
+
+
+def _curved(link: Link, means: Array, covariance: Array, slope: Array, scale: Array) -> tuple[float, float]:
+    """Half the second derivative along the steepest direction, and half its sum over all: the bias.
+
+    In units of the value, for steps of a standard error. covariance (k, k): of the means."""
+    along = covariance @ slope / math.sqrt(max(float(slope @ covariance @ slope), 1e-300))
+    share, axes = np.linalg.eigh(covariance)
     axes[scale == 0] = 0.0                                          # what never occurs stays away, to the last digit
-    bias = float(_second(link, means, wider * (axes * np.sqrt(np.maximum(share, 0.0))).T).sum()) / found.error / 2
-    shift, bend = bias - 3 * found.skew - 2 * curve, 2 * found.skew + curve
-    return Expansion(value, found.error, float(np.clip(shift, -_FAR, _FAR)), float(np.clip(bend, -_FAR, _FAR)),
-                     found.freedom, found.block)
+    steps = np.vstack([along, (axes * np.sqrt(np.maximum(share, 0.0))).T])
+    second = _second(link, means, steps) / 2
+    return float(second[0]), float(second[1:].sum())
 
 
 def _slope(link: Link, means: Array, scale: Array) -> Array:

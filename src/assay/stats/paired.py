@@ -145,7 +145,7 @@ def _smooth(metric: Metric, terms_a: Array, terms_b: Array, sample: Sample) -> D
     value = float(gap(both.mean(axis=0)))
     if not math.isfinite(value):
         return _undefined(sample)
-    return _expanded(expansion(both, gap, sample), "paired bent t", sample)
+    return _expanded(expansion(both, gap, sample), "paired t corrected for skewness", sample)
 
 
 def _rank(metric: Metric, gaps: Array, sample: Sample) -> Difference:

@@ -132,18 +132,6 @@ def weights(units: int, *, seed: int, resamples: int = RESAMPLES) -> Array:
     return drawn
 
 
-def resampled_means(sums: Array, sizes: Array, *, seed: int) -> Array:
-    """The k means of each bootstrap resample, (resamples, k), from sums (units, k) and sizes (units,).
-
-    >>> resampled_means(np.array([[1.0], [2.0]]), np.array([1, 1]), seed=0)[:4].ravel().tolist()
-    [2.0, 1.5, 1.0, 1.0]
-    """
-    drawn = weights(len(sums), seed=seed)
-    both = np.column_stack([sums, sizes])
-    totals = np.concatenate([drawn[i:i + _CHUNK].astype(float) @ both for i in range(0, len(drawn), _CHUNK)])
-    return np.asarray(totals[:, :-1] / totals[:, -1:])
-
-
 def value_of(metric: Metric, means: Array) -> Array:
     """The metric's value (...) at means (..., k) of its terms."""
     return np.asarray(metric.link(means) if metric.link is not None else means[..., 0])
