@@ -3,5 +3,7 @@
     resample.py     units, sums by unit, bootstrap weights, redraws of a table
     rank.py         ROC AUC and average precision with what each case adds to them
     intervals.py    estimate(metric, outcomes) -> Estimate
+    calibration.py  how far probabilities are from frequencies, with chance taken out
+    conformal.py    the order statistic of past errors that bounds the next one
     paired.py       compare(metric, a, b) -> Difference, holm(p_values)
 """
