@@ -106,8 +106,8 @@ def _true(leak: Leak, task: Any, planted: pd.DataFrame, world: pd.DataFrame, tar
     train, fresh = kept.cases(TRAIN), kept.cases(TEST)
     train = train.filter(pl.col("case_id").is_in(task.cases(TRAIN)["case_id"].implode()))
     metric = task.metrics[0]
-    seen = Exhibits(train, kept.inputs(train), fresh.select("case_id", "unit"), kept.inputs(fresh), {}, "random", metric,
-                    kept)
+    seen = Exhibits(train, kept.inputs(train), fresh.select("case_id", "unit"), kept.inputs(fresh), {}, "random",
+                    metric, kept)
 
     def scored(without: tuple[str, ...], together: Any) -> float:
         return float(np.mean([metric.fn(kept.probe(train[fit], fresh, without)) for fit, _ in seen._folds(together)]))
@@ -138,6 +138,7 @@ TRUE_FINDINGS: dict[tuple[str, str], str] = {
     ("birth", "data.copies"): "low is whether bwt, the weight at birth, is below 2.5 kg",
     ("card", "data.copies"): "share and expenditure are what was spent with the card: 0 for those who got none",
     ("card", "data.afterwards"): "the same",
+    ("hotel", "data.period"): "prices move with the season: nights of one week are alike, and a later year may differ",
     ("card", "data.pairs"): "the same",
 }
 """(table, check) -> why what is found there is true."""
