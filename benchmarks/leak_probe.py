@@ -59,6 +59,9 @@ def one(seed: int, budget: str, folder: Path) -> bool:
     stopped, said = run(asked, store)
     print(f"seed {seed}: exit {stopped}: {said['error']['message'] if 'error' in said else 'not stopped'}")
     code, story = run([*asked, "--drop", "outcome_code", "--name", "honest"], store)
+    if code:
+        print(f"  dropped: exit {code}: {story}")
+        return False
     claimed = story["test"]["roc_auc"]
     fresh = assay.evaluate(assay.load("honest", store=store), rows(100_000, rng)).metrics["roc_auc"]
     holds = claimed["low"] <= fresh.value <= claimed["high"]

@@ -9,8 +9,8 @@
 A check whose columns are absent returns a skipped finding that says what it lacked. One that breaks
 becomes a skipped finding that names the error: a check never stops a run.
 
-A data check that is sure of a leak says fail and names the columns at fault, or the cases that belong
-together; one that doubts says warn. It prices nothing: the court does.
+A data check that is sure of a leak says fail and names the columns at fault, the cases that belong together, or
+the order of time they should be taken in; one that doubts says warn. It prices nothing: the court does.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ TWINS = 3
 def check(seen: Exhibits) -> Iterator[Finding]:
     """How well each single column predicts, learned on one half of the cases and scored on the other (`score`).
 
-    A sure leak from 0.999, or from 0.99 if nothing else in the table comes near, where at least 100 cases of the
+    A sure leak from 0.999, or from 0.985 if nothing else in the table comes near, where at least 100 cases of the
     rarest class bear it out, or if the column is the target under other names; a doubt from 0.98, or from 0.9 if the
     rest of the table does far worse (`level_of`). Each label of a multilabel target is looked at by itself."""
     labels = [c for c in seen.cases.columns if c.startswith("target.") and c != "target.positive"]

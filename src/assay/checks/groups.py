@@ -24,7 +24,7 @@ NAMED = re.compile(
 FEWEST, SMALLEST, LARGEST = 20, 1.3, 100
 SAME = 0.8
 """How far above chance two cases of a group have to agree in a column for it to be a trait of the group."""
-TRAITS = 0.2
+TRAITS, FEW_TRAITS = 0.2, 3
 SURE_Z = 4.0
 MOST_COLUMNS, MOST_PAIRS = 40, 20_000
 
@@ -47,7 +47,7 @@ def check(seen: Exhibits) -> Iterator[Finding]:
     """A column whose values repeat, a few cases each, where cases of one value are alike in inputs and in outcome.
 
     Looked at are the inputs and the columns left out as ids. A column is taken for the name of a group if it is named
-    like one or if a fifth of the other inputs are its traits (two cases of a group agree in them, κ above 0.8), and
+    like one or if a fifth of the other inputs, three or more, are its traits (two cases of a group agree in them, κ above 0.8), and
     outcomes of two cases of a group agree more than chance allows, by four standard errors. Whether it matters, the
     court prices."""
     truth = truth_of(seen)
@@ -76,7 +76,8 @@ def _guesses(seen: Exhibits) -> Iterator[Guess]:
             if z < SURE_Z:
                 continue
             traits = _traits(seen.inputs, column, pairs)
-            if traits >= TRAITS or NAMED.search(column) or not used:
+            known = traits >= max(TRAITS, FEW_TRAITS / max(seen.inputs.width, 1))
+            if known or NAMED.search(column) or not used:
                 yield Guess(column, used, groups, (len(names) - names.null_count()) / groups, traits, alike, z)
 
 

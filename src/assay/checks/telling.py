@@ -12,7 +12,7 @@ from assay.checks.columns import quantile_bins
 from assay.checks.exhibits import Exhibits
 from assay.contract import Array, Level, Table
 
-SURE, ODD, JUMP = 0.999, 0.98, 0.9
+SURE, PLAIN, ODD, JUMP = 0.999, 0.985, 0.98, 0.9
 ENOUGH = 100
 """Cases of the rarest class (rows, for a number) that bear out a sure leak: among few, a good column can be perfect."""
 SOME = 20
@@ -116,8 +116,8 @@ def without(seen: Exhibits, columns: Sequence[str], measure: str) -> float | Non
 def level_of(seen: Exhibits, columns: Sequence[str], said: float, truth: Truth) -> tuple[Level, float | None]:
     """How sure a leak is, and what the rest of the table scores (None if it was not asked).
 
-    From 0.999 it is sure where 100 cases of the rarest class bear it out. From 0.98 it is sure if also a model on all
-    other inputs leaves ten times its error, and a doubt else. From 0.9 it is a doubt if that model leaves four times
+    From 0.999 it is sure where 100 cases of the rarest class bear it out, from 0.985 if also a model on all other
+    inputs leaves ten times its error; from 0.98 it is a doubt. From 0.9 it is a doubt if that model leaves four times
     its error: a column that is good because the question is easy has company, a copy with noise has none."""
     borne_out = truth.support >= ENOUGH
     if said >= SURE and borne_out:
@@ -125,7 +125,7 @@ def level_of(seen: Exhibits, columns: Sequence[str], said: float, truth: Truth) 
     rest = without(seen, columns, truth.measure) if truth.support >= SOME else None
     times = (1 - rest) / max(1 - said, 1e-9) if rest is not None else 0.0
     if said >= ODD:
-        return ("fail" if times >= 10 and said >= 0.99 and borne_out else "warn"), rest
+        return ("fail" if times >= 10 and said >= PLAIN and borne_out else "warn"), rest
     return ("warn" if times >= 4 else "ok"), rest
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import polars as pl
 
 from assay import registry
-from assay.capabilities import Blends
+from assay.capabilities import Blends, Probes, Regroups
 from assay.contract import TEST, TRAIN, Split
-from assay.errors import LockedError
+from assay.errors import LockedError, ProblemError
 from assay.files import write_json
 from assay.testing.compare import must, raises, same, same_task
 from assay.testing.subject import HELD0, Subject, promise
@@ -84,6 +84,34 @@ def a_share_of_a_split_is_nested(subject: Subject) -> None:
         return set(subject.task.cases(Split("train", share=share))["case_id"].to_list())
 
     must(ids(0.3) < ids(0.7) < ids(1.0), "a smaller share of the training part is not within a larger one")
+
+
+@promise("task")
+def a_probe_answers_for_what_is_held_out(subject: Subject) -> None:
+    if not isinstance(subject.task, Probes):
+        return
+    train = subject.task.cases(TRAIN)
+    fit, held = train[: len(train) // 2], train[len(train) // 2:]
+    outcomes = subject.task.probe(fit, held)
+    must(outcomes["case_id"].equals(held["case_id"]), "a probe's outcomes are not of the cases held out, in order")
+    must(math.isfinite(subject.task.metrics[0].fn(outcomes)), f"{subject.task.metrics[0].name} of a probe is no number")
+    same(outcomes, subject.task.probe(fit, held), "a probe's outcomes, asked for twice")
+
+
+@promise("task")
+def regrouped_cases_stay_together(subject: Subject) -> None:
+    if not isinstance(subject.task, Regroups):
+        return
+    everyone = pl.concat([subject.task.cases(TRAIN), subject.task.cases(TEST)])["case_id"].sort()
+    units = pl.DataFrame({"case_id": everyone, "unit": [f"pair {i // 2}" for i in range(len(everyone))]})
+    try:
+        fresh = subject.task.regrouped(units, "to see whether it can")
+    except ProblemError:
+        return                                  # it says that it cannot, as it may
+    parts = [fresh.cases(part).select("case_id") for part in (TRAIN, TEST)]
+    must(pl.concat(parts)["case_id"].sort().equals(everyone), "regrouped, the task has other cases")
+    train, test = (set(units.join(p, on="case_id", how="semi")["unit"].to_list()) for p in parts)
+    must(not train & test, "a unit that was to stay together is in the training part and in the test part")
 
 
 @promise("task")
