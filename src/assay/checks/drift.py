@@ -132,7 +132,7 @@ def smirnov(a_N: Array, b_M: Array) -> tuple[float, float]:
     p = 2 sum_k (-1)^(k-1) exp(-2 k² t²), t = D sqrt(n m / (n + m)); Smirnov (1948).
 
     >>> d, p = smirnov(np.arange(100.0), np.arange(100.0) + 30)
-    >>> d, round(p, 5)
+    >>> round(d, 5), round(p, 5)
     (0.3, 0.00025)
     """
     a, b = np.sort(a_N), np.sort(b_M)

@@ -92,14 +92,15 @@ def alike(dots_N: Array) -> tuple[Array, Array]:
     """(pairs (m, 2), likeness (m,)) of pictures given as grey dots (n, 32, 32).
 
     Where all pictures are much alike (digits, radiographs), so that one in a hundred pairs of unlike hashes, drawn at
-    random, correlates with 0.8, a copy has to be eight times closer to 1 than those. At most 5,000 pairs, the nearest by their hashes, are
-    compared dot by dot."""
+    random, correlates with 0.8, a copy has to be eight times closer to 1 than those. At most 5,000 pairs, the nearest
+    by their hashes, are compared dot by dot."""
     if len(dots_N) < 2:
         return np.empty((0, 2), dtype=np.int64), np.empty(0)
     parts = np.array_split(dots_N, len(dots_N) // AT_ONCE + 1)
     pairs = pictures.near(np.concatenate([pictures.hashes(pictures.cuts(part)) for part in parts]), BITS)[:MOST_PAIRS]
     like = pictures.likeness(dots_N, pairs)
-    usual = float(np.quantile(pictures.likeness(dots_N, _others(len(dots_N), pairs)), 0.99)) if len(dots_N) >= FEW else 0
+    others = _others(len(dots_N), pairs)
+    usual = float(np.quantile(pictures.likeness(dots_N, others), 0.99)) if len(dots_N) >= FEW else 0.0
     kept = like >= (LIKE if usual < HOMOGENEOUS else max(LIKE, 1 - (1 - usual) / 8))
     return pairs[kept], like[kept]
 
