@@ -34,7 +34,7 @@ CLEAN = (
 )
 NAMES = ("near_texts", "near_images", "indexed", "seeds", "covariates", "constant", "missing", "conflicts",
          "label_errors", "drift", "units", "mojibake", "personal")
-DRAWS = 300
+DRAWS = 200
 
 
 def rd(package: str, item: str) -> pd.DataFrame:
@@ -168,7 +168,7 @@ def image_rates() -> str:
         return picture.crop((int(w * share), int(h * share), int(w * (1 - share)), int(h * (1 - share))))
 
     photos = [Image.fromarray(p[y:y + 106, x:x + 106]) for p in load_sample_images().images
-              for y in range(0, p.shape[0] - 106, 53) for x in range(0, p.shape[1] - 106, 107)]
+              for y in range(0, p.shape[0] - 106, 107) for x in range(0, p.shape[1] - 106, 107)]
     kinds: dict[str, Callable[[Image.Image], Any]] = {
         "half the size": lambda p: read(p.resize((p.width // 2, p.height // 2))),
         "JPEG at 40": lambda p: read(p, "JPEG", quality=40), "3 % cut off": lambda p: read(cut(p, 0.03)),

@@ -14,7 +14,7 @@ from assay.contract import Array, Finding, Table
 
 CHECK = "data.label_errors"
 FEWEST, SHOWN = 100, 20
-CLEAR, COMMON = 0.7, 0.03
+CLEAR, COMMON = 0.85, 0.03
 """The middle probability that cases of a class get for it, of every class with 3 % of the cases: from there the classes
 are told apart so well that a surprise may be an error."""
 

@@ -18,8 +18,8 @@ from assay.contract import Array, Finding
 CHECK = "data.near_images"
 MOST_PICTURES = 10_000
 READING_S = 8.0
-BITS, LIKE = 11, 0.92
-MOST_PAIRS, DRAWN, FEW = 5_000, 1_000, 100
+BITS, LIKE, HOMOGENEOUS = 11, 0.92, 0.8
+MOST_PAIRS, DRAWN, FEW = 5_000, 1_000, 300
 AT_ONCE = 500
 MANY = 0.01
 _BEGINNINGS = (b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"\xff\xd8\xff")
@@ -91,14 +91,22 @@ def _read(values: pl.Series, seconds: float) -> tuple[Array, Array]:
 def alike(dots_N: Array) -> tuple[Array, Array]:
     """(pairs (m, 2), likeness (m,)) of pictures given as grey dots (n, 32, 32).
 
-    Where all pictures are much alike (digits, radiographs) a pair has to be four times closer to 1 than 999 of 1,000
-    pairs drawn at random are. At most 5,000 pairs, the nearest by their hashes, are compared dot by dot."""
+    Where all pictures are much alike (digits, radiographs), so that one in a hundred pairs of unlike hashes, drawn at
+    random, correlates with 0.8, a copy has to be eight times closer to 1 than those. At most 5,000 pairs, the nearest
+    by their hashes, are compared dot by dot."""
     if len(dots_N) < 2:
         return np.empty((0, 2), dtype=np.int64), np.empty(0)
     parts = np.array_split(dots_N, len(dots_N) // AT_ONCE + 1)
     pairs = pictures.near(np.concatenate([pictures.hashes(pictures.cuts(part)) for part in parts]), BITS)[:MOST_PAIRS]
     like = pictures.likeness(dots_N, pairs)
-    drawn = np.random.default_rng(1).integers(0, len(dots_N), (DRAWN, 2))
-    usual = pictures.likeness(dots_N, drawn[drawn[:, 0] != drawn[:, 1]])
-    kept = like >= max(LIKE, 1 - (1 - float(np.quantile(usual, 0.999))) / 4) if len(dots_N) >= FEW else like >= LIKE
+    others = _others(len(dots_N), pairs)
+    usual = float(np.quantile(pictures.likeness(dots_N, others), 0.99)) if len(dots_N) >= FEW else 0.0
+    kept = like >= (LIKE if usual < HOMOGENEOUS else max(LIKE, 1 - (1 - usual) / 8))
     return pairs[kept], like[kept]
+
+
+def _others(n: int, pairs: Array) -> Array:
+    """Up to 1,000 different pairs (m, 2) of n pictures, at random, that are not among `pairs`."""
+    drawn = np.unique(np.sort(np.random.default_rng(1).integers(0, n, (DRAWN, 2)), axis=1), axis=0)
+    drawn = drawn[drawn[:, 0] != drawn[:, 1]]
+    return np.asarray(drawn[~np.isin(drawn[:, 0] * n + drawn[:, 1], pairs[:, 0] * n + pairs[:, 1])])

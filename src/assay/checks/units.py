@@ -18,7 +18,7 @@ VALLEY = 0.1
 ALIKE = 1.6
 """Of sqrt(n m / (n + m)) D: what two samples of one distribution exceed once in 80 times."""
 
-CLOSE = 0.05
+CLOSE, DEGREES = 0.12, 1.5
 
 FACTORS = {
     10.0: "a shift of the decimal point", 100.0: "hundredths, such as cents or percent",
@@ -45,8 +45,8 @@ class Pair:
 def check(seen: Exhibits) -> Iterator[Finding]:
     """Columns of two heaps, with next to nothing between them, that become one where one heap is converted.
 
-    The valley between the heaps is empty, the ratio of their medians within 5 % of a known factor, and the smaller heap
-    so converted has the distribution of the larger (Kolmogorov-Smirnov). Fahrenheit among Celsius likewise, by
+    The valley between the heaps is empty, the ratio of their medians a known factor as near as can be told, and the one
+    heap so converted has the distribution of the other (Kolmogorov-Smirnov). Fahrenheit among Celsius likewise, by
     1.8 x + 32. Heaps that overlap are not told apart. Of at most 20,000 cases."""
     inputs = seen.inputs if len(seen.inputs) <= MOST_ROWS else seen.inputs.sample(MOST_ROWS, seed=0)
     found = False
@@ -73,10 +73,11 @@ def mixed(value_N: Array) -> Pair | None:
         cut = _valley(scaled)
         if cut is not None:
             for factor, meaning in FACTORS.items():
-                if _same(scaled[:cut], scaled[cut:] - np.log(factor)):
+                shift = np.log(factor)
+                if _same(scaled[:cut], scaled[cut:] - shift, CLOSE * shift):
                     return Pair(cut, len(value_N) - cut, factor, meaning)
     cut = _valley(value_N)
-    if cut is not None and _same(value_N[:cut], (value_N[cut:] - 32) / 1.8) and -60 < value_N[0] < 60:
+    if cut is not None and _same(value_N[:cut], (value_N[cut:] - 32) / 1.8, DEGREES) and -60 < value_N[0] < 60:
         return Pair(cut, len(value_N) - cut, 1.8, "degrees Celsius and Fahrenheit")
     return None
 
@@ -99,10 +100,14 @@ def _iqr(values_N: Array) -> float:
     return float(high - low)
 
 
-def _same(low: Array, high: Array) -> bool:
-    """Whether two sorted heaps have one median, within a fifth of their spread and 5 %, and one distribution."""
-    spread = max(_iqr(low), _iqr(high))
-    if abs(np.median(low) - np.median(high)) > max(0.2 * spread, CLOSE) or spread <= 0:
+def _same(low: Array, high: Array, most: float) -> bool:
+    """Whether two sorted heaps have one distribution, their medians being known to `most`.
+
+    The standard error of the median of a bell-shaped heap is 1.25 sd / sqrt(n), its sd 0.74 of its quartiles' distance;
+    heaps too wide and too few to tell a factor from its neighbours prove nothing."""
+    spread = [_iqr(low), _iqr(high)]
+    error = 0.93 * np.hypot(spread[0] / np.sqrt(len(low)), spread[1] / np.sqrt(len(high)))
+    if min(spread) <= 0 or 2.5 * error > most or abs(np.median(low) - np.median(high)) > max(2.5 * error, 0.2 * most):
         return False
     both = np.concatenate([low, high])
     below = [np.searchsorted(heap, both, "right") / len(heap) for heap in (low, high)]
