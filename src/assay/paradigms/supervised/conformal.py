@@ -62,8 +62,10 @@ class Conformity:
 
         removed: the share of the mean squared error (of numbers), or of the variance of scores (of classes), that
         averaging takes away. Errors shrink by sqrt(1 - removed), towards 0 or, with `about_mean`, towards their mean;
-        by half at most."""
-        shrink, middle = np.sqrt(1 - min(max(removed, 0.0), 0.75)), self.scores.mean() if about_mean else 0.0
+        by half at most. Of classes half is taken: models agree more where a chance is near 0 or 1, and all of it left
+        sets that hold the truth too seldom (93.3 % of 95 % on the cuts of diamonds)."""
+        share, middle = (removed / 2, self.scores.mean()) if about_mean else (removed, 0.0)
+        shrink = np.sqrt(1 - min(max(share, 0.0), 0.75))
         return replace(self, scores=middle + (self.scores - middle) * shrink)
 
     def around(self, value_N: Array, level: float) -> tuple[Array, Array]:
