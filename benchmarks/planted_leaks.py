@@ -138,6 +138,7 @@ TRUE_FINDINGS: dict[tuple[str, str], str] = {
     ("birth", "data.copies"): "low is whether bwt, the weight at birth, is below 2.5 kg",
     ("card", "data.copies"): "share and expenditure are what was spent with the card: 0 for those who got none",
     ("card", "data.afterwards"): "the same",
+    ("mpg", "data.groups"): "the same car model in several years and gears",
     ("hotel", "data.period"): "prices move with the season: nights of one week are alike, and a later year may differ",
     ("card", "data.pairs"): "the same",
 }
