@@ -68,6 +68,9 @@ def one(seed: int, budget: str, folder: Path) -> bool:
     print(f"  dropped: exit {code}, {story['chosen']}, {story['plan']['why']}; test ROC AUC {span(claimed)}, "
           f"on fresh rows {fresh.value:.3f}: {'held' if holds else 'NOT held'}")
     code, story = run([*asked, "--allow-leaks", "--name", "allowed"], store)
+    if code:
+        print(f"  allowed: exit {code}: {story}")
+        return False
     leaks = story["leaks"]
     print(f"  allowed: exit {code}, test ROC AUC {span(story['test']['roc_auc'])}; the court says "
           f"{span(leaks['leaky'])} with the leaks, {span(leaks['honest'])} without")

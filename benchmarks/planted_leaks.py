@@ -138,6 +138,7 @@ TRUE_FINDINGS: dict[tuple[str, str], str] = {
     ("birth", "data.copies"): "low is whether bwt, the weight at birth, is below 2.5 kg",
     ("card", "data.copies"): "share and expenditure are what was spent with the card: 0 for those who got none",
     ("card", "data.afterwards"): "the same",
+    ("mpg", "data.groups"): "the same car model in several years and gears",
     ("hotel", "data.period"): "prices move with the season: nights of one week are alike, and a later year may differ",
     ("card", "data.pairs"): "the same",
 }
@@ -218,6 +219,7 @@ def main() -> None:
     which = [i for i, leak in enumerate(LEAKS) if not said.only or leak.kind in said.only.split(",")]
     work = [("planted", i, r, said.rows) for r in range(repeats) for i in which] + [("clean", s) for s in range(cleans)]
     kept = [json.loads(line) for line in said.keep.read_text().splitlines()] if said.keep.exists() else []
+    kept = list({tuple(k["work"]): k for k in kept}.values())
     have = {tuple(k["work"]) for k in kept}
     new = [w for w in work if w not in have][: said.most]
     with multiprocessing.get_context("spawn").Pool(said.workers) as pool, said.keep.open("a") as file:

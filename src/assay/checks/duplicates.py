@@ -132,8 +132,8 @@ def _sentence(numbers: dict[str, float], surprising: bool) -> str:
         said += f", and {numbers['across']:,} test cases those of a training case"
     said += f" ({numbers['share']:.1%} of all)"
     if numbers["conflicting"]:
-        said += f"; {numbers['conflicting']:,} cases have a twin with another target, and no model can be right on both"
+        said += f"; {numbers['conflicting']:,} cases have a twin with another target"
     if surprising:
-        return (f"{said}. With columns this fine that is no chance: copies on both sides of a split make scores "
-                "too good. Remove them, or keep them on one side.")
+        return (f"{said}. With columns this fine that is hardly chance. Copies on both sides of a split make scores "
+                "too good: remove them, or keep them on one side.")
     return said + ". With columns this coarse that can be chance."

@@ -14,6 +14,7 @@ import polars as pl
 
 from assay.capabilities import Inspects, Probes, SetsAside
 from assay.contract import TEST, TRAIN, Array, Metric, Optimism, Split, Table, Task
+from assay.stats.folds import against
 from assay.stats.intervals import estimate
 from assay.stats.paired import compare
 
@@ -145,12 +146,14 @@ class Exhibits:
         self.ask(rest, anywhere, late=late)     # so that both run at once
         honest = self.probed([*rest, *columns], together, late=late)
         leaky = self.probed(rest, anywhere, late=late)
-        if leaky is None or honest is None:
+        held = self.ask([*rest, *columns], together, late=late)
+        if leaky is None or honest is None or held is None:
             return None
+        fold = pl.concat([_of(h).select("case_id", fold=pl.lit(i)) for i, h in enumerate(held)]).sort("case_id")["fold"]
         if together is not None:                # cases of one unit rise and fall together
             units = named(leaky, together)
             leaky, honest = leaky.with_columns(units), honest.with_columns(units)
-        return self._optimism(leaky, honest)
+        return self._optimism(leaky, honest, fold.to_numpy() if together is None else None)
 
     def priced_by_time(self, ordered: Table, *, gone: Sequence[str] = ()) -> Optimism | None:
         """What learning from cases of all times adds, for the later half of the drawn cases in the order of `ordered`
@@ -170,12 +173,17 @@ class Exhibits:
         for fit, held, before in _by_time(at):
             asked = honest if before else leaky
             asked.append(self._begun(prober, cases[fit], cases[held], tuple(gone)))
-        return self._optimism(*(pl.concat([_of(a) for a in told]).sort("case_id") for told in (leaky, honest)))
+        told = [pl.concat([_of(a) for a in asked]).sort("case_id") for asked in (leaky, honest)]
+        return self._optimism(told[0], told[1])
 
-    def _optimism(self, leaky: Table, honest: Table) -> Optimism | None:
+    def _optimism(self, leaky: Table, honest: Table, fold: Array | None = None) -> Optimism | None:
+        """`fold`, who held out each case, brings in the doubt that comes from training (`stats.folds.against`)."""
         if self.metric is None or self.metric.missing(leaky.columns):
             return None
-        difference = compare(self.metric, leaky, honest)
+        if fold is None:
+            difference = compare(self.metric, leaky, honest)
+        else:
+            difference = against(self.metric, "leaky", {"leaky": leaky, "honest": honest}, fold)["honest"]
         return Optimism(self.metric.name, estimate(self.metric, leaky), estimate(self.metric, honest),
                         difference.estimate)
 

@@ -46,10 +46,10 @@ class Guess:
 def check(seen: Exhibits) -> Iterator[Finding]:
     """A column whose values repeat, a few cases each, where cases of one value are alike in inputs and in outcome.
 
-    Looked at are the inputs and the columns left out as ids. A column is taken for the name of a group if it is
-    named like one or if a fifth of the other inputs, three or more, are its traits (two cases of a group agree in
-    them, κ above 0.8), and outcomes of two cases of a group agree more than chance allows, by four standard errors.
-    Whether it matters, the court prices."""
+    Looked at are the inputs and the columns left out as ids. A column is taken for the name of a group if it is named
+    like one or if a fifth of the other inputs, three or more, are its traits (two cases of a group agree in them, κ
+    above 0.8), and outcomes of two cases of a group agree more than chance allows, by four standard errors. Whether it
+    matters, the court prices."""
     truth = truth_of(seen)
     if truth is None:
         yield lacked(CHECK, ABSENT)

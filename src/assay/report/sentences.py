@@ -72,9 +72,11 @@ def honest_figure(story: Story) -> str:
 
 def price(of: Optimism, what: str = "it") -> str:
     """The score of a quick model with a leak and without it, each with its interval, and the difference."""
+    found = f"{figures.value(of.points)} ({figures.interval(of.points)})"
+    verdict = f"{found} would be optimism" if of.points.low > 0 else f"no optimism that stands out from noise, {found}"
     return (f"A quick model scores {figures.said(of.metric)} {figures.value(of.leaky)} ({figures.interval(of.leaky)}) "
             f"with {what} and {figures.value(of.honest)} ({figures.interval(of.honest)}) without, on the same held-out "
-            f"training cases: {figures.value(of.points)} ({figures.interval(of.points)}) would be optimism.")
+            f"training cases: {verdict}.")
 
 
 def careful(story: Story) -> list[tuple[str, str]]:
