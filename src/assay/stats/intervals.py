@@ -190,7 +190,7 @@ def _jackknife_bias(metric: Metric, outcomes: Table, pseudo: Array, sample: Samp
     else:
         adds = np.bincount(sample.codes, weights=pseudo - pseudo.mean()).round(9)
         group = (np.argsort(np.argsort(adds, kind="stable")) % groups)[sample.codes]
-    without = np.array([metric.fn(outcomes.filter(group != g)) for g in range(groups)])
+    without = np.array([metric.fn(outcomes[np.flatnonzero(group != g)]) for g in range(groups)])
     return float((groups - 1) * (without.mean() - pseudo.mean())) if np.isfinite(without).all() else 0.0
 
 
