@@ -196,7 +196,7 @@ def _jackknife_bias(metric: Metric, outcomes: Table, pseudo: Array, sample: Samp
 
 def _smooth(metric: Metric, terms: Array, outcomes: Table, sample: Sample) -> Estimate:
     link = metric.link or _first
-    found = expansion(terms, link, sample)
+    found = expansion(terms, link, sample, counts=terms.dtype == bool)
     if found.error == 0:
         share = metric.kind == "proportion" or terms.dtype == bool
         return _still_share(metric, found.value, outcomes, sample) if share else _point(found.value, sample)
