@@ -138,8 +138,11 @@ def linear(deviations: Array, value: float, sample: Sample) -> Expansion:
     return Expansion(value, found.error, 0.0, 0.0, found.freedom, found.block)
 
 
-def expansion(terms: Array, link: Link, sample: Sample) -> Expansion:
-    """Of link(means of the terms (n, k)), by derivatives of `link` in steps of a part of a standard error."""
+def expansion(terms: Array, link: Link, sample: Sample, *, counts: bool = False) -> Expansion:
+    """Of link(means of the terms (n, k)), by derivatives of `link` in steps of a part of a standard error.
+
+    counts: the terms are yes or no, so the variance follows from their means and the normal needs no Student's t. Not
+    so for a difference, which hangs on the few cases that two models answer differently."""
     n, means = len(terms), terms.mean(axis=0)
     value, scale = float(link(means)), terms.std(axis=0) / math.sqrt(n)
     slope = _slope(link, means, scale)
@@ -147,8 +150,8 @@ def expansion(terms: Array, link: Link, sample: Sample) -> Expansion:
     deviations = deviations - deviations.mean()
     unbiased = math.sqrt(n / max(n - 1, 1)) if sample.distinct else 1.0
     found = spread(unbiased * deviations, sample)
-    if terms.dtype == bool and sample.distinct and not found.block:
-        found = replace(found, freedom=math.inf)                    # the variance of counts follows from their means
+    if counts and sample.distinct and not found.block:
+        found = replace(found, freedom=math.inf)
     if found.error <= 1e-12 * max(1.0, abs(value)):
         return Expansion(value, 0.0, 0.0, 0.0, found.freedom, found.block)
     wider = found.error / (float(deviations.std()) / math.sqrt(n))  # than if cases did not hang together

@@ -190,13 +190,13 @@ def _jackknife_bias(metric: Metric, outcomes: Table, pseudo: Array, sample: Samp
     else:
         adds = np.bincount(sample.codes, weights=pseudo - pseudo.mean()).round(9)
         group = (np.argsort(np.argsort(adds, kind="stable")) % groups)[sample.codes]
-    without = np.array([metric.fn(outcomes.filter(group != g)) for g in range(groups)])
+    without = np.array([metric.fn(outcomes[np.flatnonzero(group != g)]) for g in range(groups)])
     return float((groups - 1) * (without.mean() - pseudo.mean())) if np.isfinite(without).all() else 0.0
 
 
 def _smooth(metric: Metric, terms: Array, outcomes: Table, sample: Sample) -> Estimate:
     link = metric.link or _first
-    found = expansion(terms, link, sample)
+    found = expansion(terms, link, sample, counts=terms.dtype == bool)
     if found.error == 0:
         share = metric.kind == "proportion" or terms.dtype == bool
         return _still_share(metric, found.value, outcomes, sample) if share else _point(found.value, sample)
