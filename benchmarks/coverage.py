@@ -245,9 +245,9 @@ def trial(design: Design, metric: Metric, table: Table, level: float) -> tuple[f
     return e.value, e.low, e.high
 
 
-def run(design: Design, repeats: int, level: float) -> dict[str, Array]:
+def run(design: Design, repeats: int, level: float, seed: int) -> dict[str, Array]:
     """Metric -> (repeats, 3) of value, low, high."""
-    rng = np.random.default_rng(zlib.crc32(f"{design.family} {design.name}".encode()))
+    rng = np.random.default_rng([zlib.crc32(f"{design.family} {design.name}".encode()), seed])
     found: dict[str, list[tuple[float, float, float]]] = {m.name: [] for m in design.metrics}
     for _ in range(repeats):
         table = design.draw(rng, design.n)
@@ -256,10 +256,10 @@ def run(design: Design, repeats: int, level: float) -> dict[str, Array]:
     return {name: np.array(ends) for name, ends in found.items()}
 
 
-def counted(design: Design, repeats: int, level: float) -> list[str]:
+def counted(design: Design, repeats: int, level: float, seed: int) -> list[str]:
     """Lines of a Markdown table, one a metric."""
     lines, known = [], truth(design)
-    for name, ends in run(design, repeats, level).items():
+    for name, ends in run(design, repeats, level, seed).items():
         _, low, high = ends[np.isfinite(ends[:, 0])].T
         over, under = (low > known[name]).mean(), (high < known[name]).mean()
         held = 1 - over - under
@@ -275,13 +275,14 @@ def main() -> None:
     parser.add_argument("--only", default="", help="words, by commas: designs whose family or name holds one of them")
     parser.add_argument("--level", type=float, default=0.95)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=1)
     said = parser.parse_args()
     words = [w.strip() for w in said.only.split(",")]
     chosen = [d for d in designs() if any(w in f"{d.family} | {d.name}" for w in words)]
     began = time.monotonic()
     print("| family | design | metric | truth | holds | missed above | missed below | width |\n" + "|---" * 8 + "|")
     with ProcessPoolExecutor(said.processes) as pool:
-        for lines in pool.map(partial(counted, repeats=said.repeats, level=said.level), chosen):
+        for lines in pool.map(partial(counted, repeats=said.repeats, level=said.level, seed=said.seed), chosen):
             print("\n".join(lines), flush=True)
     print(f"\n{said.repeats} repeats a design, level {said.level}, {time.monotonic() - began:.0f} s")
 
