@@ -16,7 +16,7 @@ ASKED = 600
 GAP, MANY = 5.0, 0.03
 """A twin is this many times nearer than the next row that is none."""
 DEEP = 7
-NEAR, CROWD = 0.04, 20
+NEAR, CROWD, LEVELS = 0.04, 20, 12
 PLATEAU = 2.0
 """Twice as far away there are at most twice as many pairs: by chance there are 2^m times."""
 WIDER = 1.5
@@ -55,7 +55,8 @@ def near_pairs(rows: Table) -> Array:
 
 def _near_alike(X: Array, rest: Array) -> Array:
     """Rows that agree in all other columns and nearly in the few fine numbers: more of them than numbers drawn anew
-    would make."""
+    would make. Near is measured by what the other columns leave open of a number: a price may follow from them."""
+    X = X / _left_open(X, rest)
     _, key, size = np.unique(rest, axis=0, return_inverse=True, return_counts=True)
     order = np.argsort(key, kind="stable")
     order = order[(size[key[order]] > 1) & (size[key[order]] <= CROWD)]
@@ -76,6 +77,17 @@ def _near_alike(X: Array, rest: Array) -> Array:
     wider = int((np.abs(X[pairs[:, 0]] - X[pairs[:, 1]]) < 3 * NEAR).all(axis=1).sum())
     enough = near.sum() >= max(MANY / 2 * len(X), 5 * by_luck * len(pairs), wider / WIDER)
     return np.asarray(pairs[near & enough])
+
+
+def _left_open(X: Array, rest: Array) -> Array:
+    """(d,): the spread of each number that least squares on the other columns, small ones by level, cannot explain."""
+    columns = [np.ones(len(X))]
+    for code in rest.T:
+        levels = np.unique(code)
+        columns += [code == v for v in levels[1:]] if len(levels) <= LEVELS else [code]
+    D = np.column_stack(columns).astype(float)
+    left = X - D @ np.linalg.lstsq(D, X, rcond=None)[0]
+    return np.asarray(np.maximum(left.std(axis=0), 1e-6))
 
 
 def _is_fine(column: pl.Series) -> bool:
