@@ -166,7 +166,8 @@ def _curved(link: Link, means: Array, covariance: Array, slope: Array, scale: Ar
     """Half the second derivative along the steepest direction, and half its sum over all: the bias.
 
     In units of the value, for steps of a standard error. covariance (k, k): of the means."""
-    along = covariance @ slope / math.sqrt(max(float(slope @ covariance @ slope), 1e-300))
+    square = float(slope @ covariance @ slope)
+    along = covariance @ slope / math.sqrt(square) if square > 1e-200 else np.zeros_like(slope)
     share, axes = np.linalg.eigh(covariance)
     axes[scale == 0] = 0.0                                          # what never occurs stays away, to the last digit
     steps = np.vstack([along, (axes * np.sqrt(np.maximum(share, 0.0))).T])
@@ -184,7 +185,8 @@ def _slope(link: Link, means: Array, scale: Array) -> Array:
 def _second(link: Link, means: Array, directions: Array) -> Array:
     """Second derivatives (r,) along directions (r, k)."""
     step = _STEP * directions
-    found = (link(means + step) - 2 * link(means) + link(means - step)) / _STEP**2
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        found = (link(means + step) - 2 * link(means) + link(means - step)) / _STEP**2
     return np.where(np.isfinite(found), found, 0.0)
 
 
