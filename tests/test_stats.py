@@ -128,9 +128,9 @@ def test_the_method_fits_the_kind(two_models):
     assert methods["roc_auc"] == "DeLong, logit"
     assert methods["average_precision"] == "infinitesimal jackknife, logit"
     assert methods["accuracy"] == methods["precision"] == methods["recall"] == "Wilson score"
-    assert methods["log_loss"] == "t corrected for skewness, log"
-    assert methods["f1"] == "t corrected for skewness, logit"
-    assert methods["mcc"] == "t corrected for skewness, Fisher z"
+    assert methods["log_loss"] == "skewness-adjusted t, log"
+    assert methods["f1"] == "skewness-adjusted t, logit"
+    assert methods["mcc"] == "skewness-adjusted t, Fisher z"
     assert estimate(lookup("binary", "recall"), table).n == y.sum()
     clustered = scored(y, a, unit=np.arange(len(y)) // 3)
     assert estimate(lookup("binary", "accuracy"), clustered).method.endswith("effective cases, summed by unit")

@@ -201,7 +201,7 @@ def _smooth(metric: Metric, terms: Array, outcomes: Table, sample: Sample) -> Es
         share = metric.kind == "proportion" or terms.dtype == bool
         return _still_share(metric, found.value, outcomes, sample) if share else _point(found.value, sample)
     ends, scale = _scaled(metric, terms, found, sample.level)
-    return _within(found.value, ends, f"t corrected for skewness{scale}{hangs(sample, found.block)}", sample)
+    return _within(found.value, ends, f"skewness-adjusted t{scale}{hangs(sample, found.block)}", sample)
 
 
 def _scaled(metric: Metric, terms: Array, found: Expansion, level: float) -> tuple[tuple[float, float], str]:

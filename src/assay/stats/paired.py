@@ -148,7 +148,7 @@ def _smooth(metric: Metric, terms_a: Array, terms_b: Array, sample: Sample) -> D
     found = expansion(both, gap, sample)
     if both.dtype == bool:          # a handful of cases answered differently: their skewness misleads
         return _expanded(replace(found, shift=0.0, bend=0.0), "paired t", sample)
-    return _expanded(found, "paired t corrected for skewness", sample)
+    return _expanded(found, "paired skewness-adjusted t", sample)
 
 
 def _rank(metric: Metric, gaps: Array, sample: Sample) -> Difference:
