@@ -80,7 +80,7 @@ GLOSSARY = (
     Term("seed", "The number that all random choices start from: the same seed repeats the same run.", ()),
     Term("skill", "The share of the errors of always guessing the commonest class that is avoided: 0 is no use, 1 is "
          "perfect."),
-    Term("skewness-adjusted t", "An interval from the standard error, leaning to the side on which the errors have their "
+    Term("skewness-adjusted t", "An interval from the standard error, leaning to the side on which errors have their "
          "long tail; on a log or logit scale where the value has an end.", ("skewness-adjusted",)),
     Term("slice", "A group of cases that have something in common, such as a region.", ("slices",)),
     Term("specificity", "Of the negative cases, the share that were called negative."),
