@@ -89,7 +89,7 @@ def test_what_any_table_puts_together_is_together() -> None:
 
 def test_the_gate_shows_both_figures_and_the_two_ways_on(tmp_path: Path, twice: pl.DataFrame) -> None:
     leaky = twice.with_columns(code=(pl.col("y") == "yes").cast(pl.Int64))
-    asked: dict[str, Any] = {"target": "y", "store": tmp_path, "budget": 60, "recipes": "logistic", "workers": 1}
+    asked: dict[str, Any] = {"target": "y", "store": tmp_path, "trials": 1, "recipes": "logistic", "workers": 1}
     with pytest.raises(GateError) as stopped:
         assay.train(leaky, **asked)
     said = str(stopped.value)

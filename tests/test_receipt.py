@@ -21,7 +21,7 @@ from assay.errors import GateError, StoreError, UserError
 from assay.store import looks, receipt, signing
 from assay.store.store import Store
 
-TREE = {"recipes": "decision_tree", "budget": 30, "workers": 1, "folds": 2, "seed": 3}
+TREE = {"recipes": "decision_tree", "trials": 1, "workers": 1, "folds": 2, "seed": 3}
 
 
 @pytest.fixture(scope="module")
