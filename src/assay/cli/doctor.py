@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LOW_DISK_GB = 1.0
 
-_IMPORTED_AS = {"scikit-learn": "sklearn", "pyyaml": "yaml", "xgboost-cpu": "xgboost"}
+_IMPORTED_AS = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn", "xgboost-cpu": "xgboost"}
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)([^;]*);?(.*)")
 
 
