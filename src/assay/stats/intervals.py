@@ -197,8 +197,9 @@ def _jackknife_bias(metric: Metric, outcomes: Table, pseudo: Array, sample: Samp
 def _smooth(metric: Metric, terms: Array, outcomes: Table, sample: Sample) -> Estimate:
     link = metric.link or _first
     found = expansion(terms, link, sample, counts=terms.dtype == bool)
-    if found.error == 0:
-        share = metric.kind == "proportion" or terms.dtype == bool
+    share = metric.kind == "proportion" or terms.dtype == bool
+    perfect = share and abs(found.value - 1) < 1e-12        # every case right: numeric slopes do not cancel to the end
+    if found.error == 0 or perfect:
         return _still_share(metric, found.value, outcomes, sample) if share else _point(found.value, sample)
     ends, scale = _scaled(metric, terms, found, sample.level)
     return _within(found.value, ends, f"skewness-adjusted t{scale}{hangs(sample, found.block)}", sample)
