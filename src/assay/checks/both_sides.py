@@ -59,12 +59,19 @@ class Parts:
 
 def together(parts: Parts, pairs: Array) -> Table:
     """case_id, unit: the cases that pairs (m, 2) join, directly or through others, a unit each group."""
+    group, rows = joined(pairs, len(parts)), np.unique(pairs)
+    return pl.DataFrame([parts.cases["case_id"].gather(rows),
+                         pl.Series("unit", [f"alike {g}" for g in group[rows].tolist()])])
+
+
+def joined(pairs: Array, n: int) -> Array:
+    """The group (n,) of each of n things, those that pairs (m, 2) of positions join, directly or through others.
+
+    >>> joined(np.array([[0, 2], [2, 3]]), 5).tolist()
+    [0, 1, 0, 0, 2]
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    n = len(parts)
     edges = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    _, group = connected_components(edges, directed=False)
-    rows = np.unique(pairs)
-    return pl.DataFrame([parts.cases["case_id"].gather(rows),
-                         pl.Series("unit", [f"alike {g}" for g in group[rows].tolist()])])
+    return np.asarray(connected_components(edges, directed=False)[1])

@@ -17,6 +17,7 @@ import polars as pl
 from assay import registry
 from assay.capabilities import Regroups
 from assay.checks import asked
+from assay.checks.both_sides import joined
 from assay.checks.exhibits import Exhibits
 from assay.contract import Finding, Optimism, Table, Task
 from assay.errors import ProblemError
@@ -116,16 +117,11 @@ def merged(tables: Sequence[Table]) -> Table:
     >>> merged([a, b])["unit"].n_unique()
     2
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     pairs = pl.concat([t.select("case_id", unit=pl.format("{} {}", pl.lit(i), pl.col("unit").cast(pl.String)))
                        for i, t in enumerate(tables)])
     ids, case = np.unique(pairs["case_id"].to_numpy(), return_inverse=True)
     names, unit = np.unique(pairs["unit"].to_numpy(), return_inverse=True)
-    nodes = len(ids) + len(names)
-    edges = coo_array((np.ones(len(pairs)), (case, unit + len(ids))), shape=(nodes, nodes))
-    _, part = connected_components(edges, directed=False)
+    part = joined(np.column_stack([case, unit + len(ids)]), len(ids) + len(names))
     return pl.DataFrame({"case_id": ids, "unit": [f"together {p}" for p in part[: len(ids)].tolist()]})
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from assay.checks.both_sides import joined
 from assay.checks.exhibits import Exhibits
 from assay.checks.twins import near_pairs
 from assay.contract import Array, Finding, Table
@@ -71,15 +72,9 @@ def _plain(rows: Table) -> Table:
 
 
 def _twins(rows: Table, n: int, classes: Array | None) -> Twins:
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     _, first, exact = np.unique(rows.hash_rows().to_numpy(), return_index=True, return_inverse=True)
     pairs = near_pairs(rows[first])
-    k = len(first)
-    edges = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(k, k))
-    _, part = connected_components(edges, directed=False)
-    unit = part[exact]
+    unit = joined(pairs, len(first))[exact]
     size = np.bincount(unit)
     here = np.bincount(unit[:n], minlength=len(size))
     return Twins(unit, int((here[here > 0] - 1).sum()), int((here[unit[n:]] > 0).sum()), len(pairs),
