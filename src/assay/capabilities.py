@@ -108,6 +108,15 @@ class Tunes(Protocol):
 
 
 @runtime_checkable
+class Settles(Protocol):
+    """A recipe whose fitting searches for settings that hold for other folds of the same cases as well."""
+
+    def settled(self, model: Model, /) -> Mapping[str, Any]:
+        """Settings found while `model` was fitted, such as the number of rounds: with them, the next fit is cheaper."""
+        ...
+
+
+@runtime_checkable
 class Indexes(Protocol):
     """A task whose models search in texts: the court looks for its questions among them."""
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from assay import registry
+from assay.capabilities import Settles
 from assay.contract import Context, Paradigm, Split, Task
 from assay.errors import AssayError, LockedError, StoreError
 from assay.files import write_json
@@ -96,7 +97,9 @@ def _fit_and_confront(job: dict[str, Any], task: Task, folder: Path) -> dict[str
         )
         began = time.monotonic()
         model = recipe.fit(task, ctx)
-    done = {"fit_s": time.monotonic() - began}
+    done: dict[str, Any] = {"fit_s": time.monotonic() - began}
+    if isinstance(recipe, Settles):
+        done["settled"] = dict(recipe.settled(model))
     if fold is not None:
         cases = task.cases(Split("held", fold))
         began = time.monotonic()

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from assay.contract import Array, Context, Table, Task
+from assay.contract import Array, Context, Model, Table, Task
 from assay.errors import PairingError
 from assay.paradigms.supervised.learner import Encoding, Goal, Learner, Lesson
 from assay.paradigms.supervised.model import SupervisedModel
@@ -51,6 +51,17 @@ class SupervisedRecipe(ABC):
         """What may be varied: field -> ("log" | "int_log" | "uniform" | "int", low, high) or ("choice", *values)."""
         return {}
 
+    def holds_out(self) -> bool:
+        """Whether it wants rows to stop early by, where `early_stops`: not where it was told when to stop."""
+        return True
+
+    def settled_by(self, learner: Learner) -> Mapping[str, Any]:
+        """Settings that fitting found by itself, such as the number of rounds: other folds need not search for them."""
+        return {}
+
+    def settled(self, model: Model, /) -> Mapping[str, Any]:
+        return self.settled_by(model.learner) if isinstance(model, SupervisedModel) else {}
+
     def refuses(self, task: Task, /) -> str | None:
         """Why this recipe cannot learn this task, in words; None if it can."""
         if not isinstance(task, SupervisedTask):
@@ -73,7 +84,7 @@ class SupervisedRecipe(ABC):
             coder = Coder.fit(task.target, cases)
         encoder, X = task.encoded(cases, self.encoding)
         lesson = lesson_of(coder, cases, X, encoder.categorical, task.metrics[0].name,
-                           val=self.early_stops, seed=ctx.seed)
+                           val=self.early_stops and self.holds_out(), seed=ctx.seed)
         left = replace(ctx, budget_s=max(ctx.budget_s - (time.monotonic() - started), 0.0))
         learner = self.learn(lesson, left) if coder.k > 0 else constant(lesson)
         return SupervisedModel(task.signature, encoder, learner, coder)

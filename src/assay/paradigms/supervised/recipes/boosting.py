@@ -20,7 +20,9 @@ SHARE = 0.9                                     # of the budget that rounds may 
 
 @dataclass
 class Watch:
-    """Sees the validation loss after each round and says when to stop: `patience` rounds no better, or no time left."""
+    """Sees the validation loss after each round and says when to stop: too long no better, or no time left.
+
+    Too long is `patience` rounds, or 20 and three tenths of the best round where that is more (AutoGluon's rule)."""
 
     patience: int
     budget_s: float
@@ -31,7 +33,7 @@ class Watch:
     def done(self, round_: int, loss: float) -> bool:
         if loss < self.best:
             self.best, self.at = loss, round_
-        return round_ - self.at >= self.patience or self.late()
+        return round_ - self.at >= max(self.patience, 20 + 0.3 * self.at) or self.late()
 
     def late(self) -> bool:
         return time.monotonic() - self.began > self.budget_s * SHARE
@@ -40,6 +42,11 @@ class Watch:
         """Whether fitting once more, on all rows, pays and ends in time: on many rows those held out are not missed."""
         used = time.monotonic() - self.began
         return rows <= REFIT_ROWS and not self.late() and used * 2.5 < self.budget_s * SHARE
+
+
+def patience(given: int | None, rows: int) -> int:
+    """Rounds to wait for a better one: as given, else 300 up to 10,000 rows and fewer beyond, never below 20."""
+    return given if given is not None else int(min(max(300 * 10_000 / rows, 20), 300))
 
 
 def all_rows(lesson: Lesson) -> tuple[Array, Array, Array | None]:

@@ -16,7 +16,7 @@ from assay.errors import TamperedError
 from assay.files import read_json, replacing, write_json
 from assay.paradigms.supervised.learner import Encoding, Goal, Learner, Lesson
 from assay.paradigms.supervised.recipe import SupervisedRecipe
-from assay.paradigms.supervised.recipes.boosting import BLIND_ROUNDS, MOST_BYTES, Watch, all_rows
+from assay.paradigms.supervised.recipes.boosting import BLIND_ROUNDS, MOST_BYTES, Watch, all_rows, patience
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,14 @@ class CatBoost(SupervisedRecipe):
     random_strength: float = 1.0
     one_hot_max_size: int = 16
     max_ctr_complexity: int = 2
-    rounds: int = 1_000
-    patience: int = 60
+    grow_policy: str = "SymmetricTree"          # or Depthwise
+    subsample: float | None = None              # None: the library's own bootstrap
+    rsm: float = 1.0                            # the share of columns tried at each cut
+    leaf_estimation_iterations: int | None = None
+    rounds: int = 5_000
+    patience: int | None = None
     refit: bool = True                          # once more on all rows, with the number of rounds that was best
+    exactly: int | None = None                  # so many rounds, known from another fold: none are held out to stop by
 
     title: ClassVar[str] = "CatBoost"
     encoding: ClassVar[Encoding] = "codes"
@@ -46,14 +51,22 @@ class CatBoost(SupervisedRecipe):
         return {
             "learning_rate": ("log", 0.005, 0.1), "depth": ("int", 4, 8), "l2_leaf_reg": ("log", 1e-4, 5.0),
             "random_strength": ("uniform", 0.0, 2.0), "one_hot_max_size": ("int_log", 8, 100),
+            "grow_policy": ("choice", "SymmetricTree", "Depthwise"), "subsample": ("uniform", 0.7, 1.0),
+            "rsm": ("uniform", 0.85, 1.0), "leaf_estimation_iterations": ("int_log", 1, 20),
         }
+
+    def holds_out(self) -> bool:
+        return self.exactly is None
+
+    def settled_by(self, learner: Learner) -> Mapping[str, Any]:
+        return {"exactly": learner.rounds} if isinstance(learner, CatBoostLearner) else {}
 
     def learn(self, lesson: Lesson, ctx: Context, /) -> Learner:
         codes = lesson.categorical
-        watch = Watch(self.patience, ctx.budget_s)
+        watch = Watch(patience(self.patience, len(lesson.y)), ctx.budget_s)
         train = catboost.Pool(_frame(lesson.X, codes), lesson.y, cat_features=list(codes), weight=lesson.weight)
         params = self._params(lesson, ctx)
-        val, rounds = None, BLIND_ROUNDS
+        val, rounds = None, self.exactly or BLIND_ROUNDS
         if lesson.X_val is not None:
             held = _frame(lesson.X_val, codes)
             val = catboost.Pool(held, lesson.y_val, cat_features=list(codes), weight=lesson.weight_val)
@@ -69,8 +82,11 @@ class CatBoost(SupervisedRecipe):
         return CatBoostLearner(lesson.goal, lesson.k, codes, booster)
 
     def _params(self, lesson: Lesson, ctx: Context) -> dict[str, Any]:
+        sampled = {} if self.subsample is None else {"bootstrap_type": "Bernoulli", "subsample": self.subsample}
+        steps = self.leaf_estimation_iterations
         return {
-            "loss_function": _loss(lesson), "depth": self.depth, "l2_leaf_reg": self.l2_leaf_reg,
+            **sampled, **({} if steps is None else {"leaf_estimation_iterations": steps}), "rsm": self.rsm,
+            "grow_policy": self.grow_policy, "loss_function": _loss(lesson), "depth": self.depth, "l2_leaf_reg": self.l2_leaf_reg,
             "random_strength": self.random_strength, "thread_count": ctx.threads, "random_seed": ctx.seed,
             "logging_level": "Silent", "allow_writing_files": False,
             "learning_rate": self.learning_rate, "one_hot_max_size": self.one_hot_max_size,
@@ -107,6 +123,10 @@ class CatBoostLearner:
 
     def __init__(self, goal: Goal, k: int, codes: tuple[int, ...], booster: Any) -> None:
         self.goal, self.k, self.codes, self._booster = goal, k, codes, booster
+
+    @property
+    def rounds(self) -> int:
+        return int(self._booster.tree_count_)
 
     def scores(self, X: Array, /) -> Array:
         form = "RawFormulaVal" if self.goal == "regression" else "Probability"

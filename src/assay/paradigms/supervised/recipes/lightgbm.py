@@ -15,7 +15,14 @@ from assay.errors import TamperedError
 from assay.files import read_json, write_json, write_text
 from assay.paradigms.supervised.learner import Encoding, Goal, Learner, Lesson, two_columns
 from assay.paradigms.supervised.recipe import SupervisedRecipe
-from assay.paradigms.supervised.recipes.boosting import BLIND_ROUNDS, MOST_BYTES, Watch, all_rows, one_a_label
+from assay.paradigms.supervised.recipes.boosting import (
+    BLIND_ROUNDS,
+    MOST_BYTES,
+    Watch,
+    all_rows,
+    one_a_label,
+    patience,
+)
 from assay.paradigms.supervised.recipes.lightgbm_text import refuse_nonsense
 
 
@@ -36,9 +43,12 @@ class LightGBM(SupervisedRecipe):
     extra_trees: bool = False
     cat_smooth: float | None = None
     cat_l2: float | None = None
-    rounds: int = 2_000
-    patience: int = 60
+    max_cat_to_onehot: int = 4
+    min_data_per_group: int = 100
+    rounds: int = 10_000
+    patience: int | None = None
     refit: bool = True                          # once more on all rows, with the number of rounds that was best
+    exactly: int | None = None                  # so many rounds, known from another fold: none are held out to stop by
 
     title: ClassVar[str] = "LightGBM"
     encoding: ClassVar[Encoding] = "codes"
@@ -53,7 +63,15 @@ class LightGBM(SupervisedRecipe):
             "bagging_fraction": ("uniform", 0.7, 1.0), "feature_fraction": ("uniform", 0.4, 1.0),
             "lambda_l1": ("uniform", 1e-4, 1.0), "lambda_l2": ("uniform", 1e-4, 2.0),
             "cat_smooth": ("log", 0.001, 100.0), "cat_l2": ("log", 0.005, 2.0),
+            "max_cat_to_onehot": ("int_log", 8, 100), "min_data_per_group": ("int_log", 2, 100),
         }
+
+    def holds_out(self) -> bool:
+        return self.exactly is None
+
+    def settled_by(self, learner: Learner) -> Mapping[str, Any]:
+        known = isinstance(learner, LightGBMLearner) and len(learner.texts) == 1
+        return {"exactly": learner.rounds} if known and isinstance(learner, LightGBMLearner) else {}
 
     def learn(self, lesson: Lesson, ctx: Context, /) -> Learner:
         if lesson.goal == "multilabel":
@@ -66,7 +84,7 @@ class LightGBM(SupervisedRecipe):
         params = self._params(lesson, ctx)
         train = lgb.Dataset(lesson.X, lesson.y, weight=lesson.weight, params=params,
                             categorical_feature=list(lesson.categorical))
-        watch = Watch(self.patience, ctx.budget_s)
+        watch = Watch(patience(self.patience, len(lesson.y)), ctx.budget_s)
 
         def stop(env: lgb.callback.CallbackEnv) -> None:
             seen = env.evaluation_result_list or []
@@ -74,7 +92,7 @@ class LightGBM(SupervisedRecipe):
                 raise lgb.callback.EarlyStopException(watch.at, seen)
 
         if lesson.X_val is None:
-            booster = lgb.train(params, train, BLIND_ROUNDS, callbacks=[stop])
+            booster = lgb.train(params, train, self.exactly or BLIND_ROUNDS, callbacks=[stop])
             return str(booster.model_to_string(num_iteration=watch.at + 1))
         val = lgb.Dataset(lesson.X_val, lesson.y_val, weight=lesson.weight_val, params=params, reference=train)
         booster = lgb.train(params, train, self.rounds, valid_sets=[val], callbacks=[stop])
@@ -98,6 +116,7 @@ class LightGBM(SupervisedRecipe):
             "lambda_l1": self.lambda_l1, "lambda_l2": self.lambda_l2, "extra_trees": self.extra_trees,
             "cat_smooth": smooth if self.cat_smooth is None else self.cat_smooth,
             "cat_l2": l2 if self.cat_l2 is None else self.cat_l2,
+            "max_cat_to_onehot": self.max_cat_to_onehot, "min_data_per_group": self.min_data_per_group,
         }
 
 
@@ -118,6 +137,10 @@ class LightGBMLearner:
     def __init__(self, goal: Goal, k: int, texts: tuple[str, ...]) -> None:
         self.goal, self.k, self.texts = goal, k, texts
         self._boosters = [lgb.Booster(model_str=text) for text in texts]
+
+    @property
+    def rounds(self) -> int:
+        return int(self._boosters[0].current_iteration())
 
     def scores(self, X: Array, /) -> Array:
         answers = [np.asarray(b.predict(X, num_threads=1), dtype=np.float64) for b in self._boosters]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -60,6 +60,7 @@ class ForestLearner:
     value: Array
     goal: Goal
     d: int
+    least: int = 0                              # rows in a leaf, where it was just grown; not kept
     kind: ClassVar[str] = "forest"
 
     def scores(self, X: Array, /) -> Array:
@@ -263,7 +264,10 @@ class _Forest(SupervisedRecipe):
     def learn(self, lesson: Lesson, ctx: Context, /) -> Learner:
         clock = Clock.start(ctx)
         leaf = self.min_samples_leaf or self._leaf_size(lesson, ctx, clock)
-        return self._grown(lesson, ctx, clock, leaf, self.trees)
+        return replace(self._grown(lesson, ctx, clock, leaf, self.trees), least=leaf)
+
+    def settled_by(self, learner: Learner) -> Mapping[str, Any]:
+        return {"min_samples_leaf": learner.least} if isinstance(learner, ForestLearner) and learner.least else {}
 
     def _leaf_size(self, lesson: Lesson, ctx: Context, clock: Clock) -> int:
         """By small forests, in a third of the time at most; 4 where even one of those would take too long."""

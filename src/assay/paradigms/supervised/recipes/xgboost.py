@@ -15,7 +15,7 @@ from assay.errors import TamperedError
 from assay.files import read_json, replacing, write_json
 from assay.paradigms.supervised.learner import Encoding, Goal, Learner, Lesson, two_columns
 from assay.paradigms.supervised.recipe import SupervisedRecipe
-from assay.paradigms.supervised.recipes.boosting import BLIND_ROUNDS, MOST_BYTES, Watch, all_rows
+from assay.paradigms.supervised.recipes.boosting import BLIND_ROUNDS, MOST_BYTES, Watch, all_rows, patience
 from assay.paradigms.supervised.recipes.xgboost_json import refuse_nonsense
 
 
@@ -31,9 +31,12 @@ class XGBoost(SupervisedRecipe):
     reg_lambda: float = 1.0
     reg_alpha: float = 0.0
     max_cat_to_onehot: int = 5
-    rounds: int = 2_000
-    patience: int = 60
+    grow_policy: str = "depthwise"              # or lossguide: leaf by leaf, up to max_leaves
+    max_leaves: int = 0
+    rounds: int = 10_000
+    patience: int | None = None
     refit: bool = True                          # once more on all rows, with the number of rounds that was best
+    exactly: int | None = None                  # so many rounds, known from another fold: none are held out to stop by
 
     title: ClassVar[str] = "XGBoost"
     encoding: ClassVar[Encoding] = "codes"
@@ -49,12 +52,18 @@ class XGBoost(SupervisedRecipe):
             "reg_lambda": ("uniform", 1e-4, 5.0), "reg_alpha": ("uniform", 1e-4, 5.0),
         }
 
+    def holds_out(self) -> bool:
+        return self.exactly is None
+
+    def settled_by(self, learner: Learner) -> Mapping[str, Any]:
+        return {"exactly": learner.rounds} if isinstance(learner, XGBoostLearner) else {}
+
     def learn(self, lesson: Lesson, ctx: Context, /) -> Learner:
         types = tuple("c" if i in lesson.categorical else "q" for i in range(lesson.X.shape[1]))
         params = self._params(lesson, ctx)
         train = _matrix(lesson.X, types, lesson.y, lesson.weight, params["max_bin"])
-        watch = Watch(self.patience, ctx.budget_s)
-        evals, rounds = [], BLIND_ROUNDS
+        watch = Watch(patience(self.patience, len(lesson.y)), ctx.budget_s)
+        evals, rounds = [], self.exactly or BLIND_ROUNDS
         if lesson.X_val is not None:
             val = _matrix(lesson.X_val, types, lesson.y_val, lesson.weight_val, params["max_bin"], ref=train)
             evals, rounds = [(val, "val")], self.rounds
@@ -72,7 +81,7 @@ class XGBoost(SupervisedRecipe):
             "verbosity": 0, "learning_rate": self.learning_rate or (0.06 if len(lesson.y) <= 50_000 else 0.1),
             "max_depth": self.max_depth, "min_child_weight": self.min_child_weight, "subsample": self.subsample,
             "colsample_bynode": self.colsample_bynode, "lambda": self.reg_lambda, "alpha": self.reg_alpha,
-            "max_cat_to_onehot": self.max_cat_to_onehot,
+            "max_cat_to_onehot": self.max_cat_to_onehot, "grow_policy": self.grow_policy, "max_leaves": self.max_leaves,
         }
 
 
@@ -108,6 +117,10 @@ class XGBoostLearner:
     def __init__(self, goal: Goal, k: int, types: tuple[str, ...], raw: bytes) -> None:
         self.goal, self.k, self.types, self.raw = goal, k, types, raw
         self._booster = xgb.Booster({"nthread": 1}, model_file=bytearray(raw))
+
+    @property
+    def rounds(self) -> int:
+        return int(self._booster.num_boosted_rounds())
 
     def scores(self, X: Array, /) -> Array:
         batch = xgb.DMatrix(X, feature_types=list(self.types), enable_categorical=True, nthread=1)
