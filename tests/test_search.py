@@ -13,8 +13,9 @@ from assay.errors import AssayError
 from assay.metrics import lookup
 from assay.search.clock import Clock
 from assay.search.ensemble import mix
-from assay.search.entrants import Entrant, draw
-from assay.search.race import Runner
+from assay.search.entrants import Entrant
+from assay.search.runner import Runner
+from assay.search.tuning import draw
 from assay.search.verdict import Line, Verdict
 
 

@@ -77,8 +77,8 @@ FORESTS: dict[str, Config] = {
 }
 
 OTHERS: dict[str, Config] = {
-    **{name: (name, {}) for name in ("logistic", "linear", "ridge", "lasso", "elastic_net", "knn", "rbf_svm", "linear_svm",
-                                     "mlp", "naive_bayes", "decision_tree", "realmlp", "tabm")},
+    **{name: (name, {}) for name in ("logistic", "linear", "ridge", "lasso", "elastic_net", "knn", "rbf_svm",
+                                     "linear_svm", "mlp", "naive_bayes", "decision_tree", "realmlp", "tabm")},
     "mlp wide": ("mlp", {"width": 256, "learning_rate": 2e-3, "alpha": 1e-2}),
 }
 

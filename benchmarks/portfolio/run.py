@@ -22,7 +22,6 @@ from tables import TABLES, Table
 
 from assay import registry
 from assay.contract import Context, Split
-from assay.errors import UserError
 from assay.paradigms.supervised.task import PARADIGM, SupervisedTask
 from assay.problem import Problem
 
@@ -85,11 +84,12 @@ def rows(part: int, parts: int, only: list[str]) -> Iterator[dict[str, object]]:
         task = bound(table)
         _, X = task.encoded(task.cases(Split("fit", 0)), "numbers")
         about = {"table": table.name, "goal": task.goal, "rows": len(task.cases(Split("fit", 0))),
-                 "inputs": len(task.signature.inputs), "columns": X.shape[1], "outputs": max(len(task.target.classes), 1)}
+                 "inputs": len(task.signature.inputs), "columns": X.shape[1],
+                 "outputs": max(len(task.target.classes), 1)}
         for config in wanted:
             try:
                 found = tried(task, CONFIGS[config])
-            except UserError as refused:
+            except Exception as refused:  # noqa: BLE001 - one configuration that fails ends no evidence
                 print(table.name, config, refused, flush=True)
                 continue
             if found is not None:

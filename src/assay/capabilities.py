@@ -7,6 +7,7 @@ one (`isinstance(task, Perturbs)`) says what is done without it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -104,6 +105,28 @@ class Tunes(Protocol):
 
     def space(self) -> Mapping[str, tuple[Any, ...]]:
         """Field -> a span: ("uniform" | "log" | "int" | "int_log", low, high), or ("choice", *values)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A recipe with settings that evidence speaks for, and what fitting it on one fold will cost on one core of the
+    machine that the evidence comes from: seconds of the first fit, of the next ones (`Settles`), and megabytes."""
+
+    recipe: str
+    name: str                                   # as the leaderboard is to call it
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    first_s: float = 1.0
+    next_s: float = 1.0
+    memory_mb: float = 0.0
+
+
+@runtime_checkable
+class Recommends(Protocol):
+    """A paradigm that knows which settings of its recipes pay early. Without it recipes run in their own order."""
+
+    def portfolio(self, task: Task, /) -> Sequence[Suggestion]:
+        """What to try, in that order: each lowers the expected loss most for its seconds, given those before it."""
         ...
 
 

@@ -7,7 +7,8 @@ the best single recipe by more than noise.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -24,6 +25,9 @@ from assay.stats.paired import Difference, compare
 
 MOST_CASES = 20_000
 """How many cases choose the weights: more would cost time and change little."""
+
+CANDIDATES = 16
+"""How many recipes, the best of them, a mixture is chosen from."""
 
 STEPS = 25
 """Greedy steps: published experience finds no gain beyond (AutoGluon-Tabular, arXiv 2003.06505)."""
@@ -70,13 +74,18 @@ class Mixture:
 
 
 def mix(
-    outcomes: Mapping[str, Table], best: str, folds: Array, *, metric: Metric, blends: Blends, seed: int
+    outcomes: Mapping[str, Table], best: str, folds: Array, *, metric: Metric, blends: Blends, seed: int,
+    price: Mapping[str, float] | None = None, purse: float = math.inf,
 ) -> Mixture | None:
     """The greedy mixture of several recipes' out-of-fold outcomes, or None where nothing but `best` was chosen.
 
     outcomes: recipe -> table of the same n cases in the same order. folds (n,): the fold of each case; with a
     single fold they are halved at random, each unit kept whole. At most MOST_CASES of them choose; all are judged on.
-    Cost: about STEPS x recipes x (folds + 1) evaluations of the metric."""
+    Only the CANDIDATES best recipes take part. price: what each costs, such as seconds an answer; a mixture costs no
+    more than `purse`. Cost: about STEPS x recipes x (folds + 1) evaluations of the metric."""
+    ranked = sorted(outcomes, key=lambda n: (n != best, -metric.goodness(metric.fn(outcomes[n]))))
+    whole = {n: outcomes[n] for n in ranked[:CANDIDATES]}
+    outcomes = {n: slim(t, metric) for n, t in whole.items()}
     rng = np.random.default_rng(seed)
     choosing = np.zeros(len(folds), dtype=bool)
     choosing[rng.permutation(len(folds))[:MOST_CASES]] = True
@@ -85,37 +94,52 @@ def mix(
     else:
         _, unit = np.unique(outcomes[best]["unit"].to_numpy(), return_inverse=True)
         parts = rng.integers(0, 2, len(folds))[unit]
-    weights = _greedy({n: t.filter(choosing) for n, t in outcomes.items()}, best, metric, blends)
+    weights = greedy({n: t.filter(choosing) for n, t in outcomes.items()}, best, metric, blends, price, purse)
     if set(weights) == {best}:
         return None
     honest, order = [], []
     for part in np.unique(parts):
         held, others = np.flatnonzero(parts == part), np.flatnonzero((parts != part) & choosing)
-        chosen = _greedy({n: t[others] for n, t in outcomes.items()}, best, metric, blends)
-        honest.append(blends.blend([outcomes[n][held] for n in chosen], list(chosen.values())))
+        chosen = greedy({n: t[others] for n, t in outcomes.items()}, best, metric, blends, price, purse)
+        honest.append(blends.blend([whole[n][held] for n in chosen], list(chosen.values())))
         order.append(held)
     blended = pl.concat(honest)[np.argsort(np.concatenate(order))]
     return Mixture(weights, blended, compare(metric, blended, outcomes[best], seed=seed))
 
 
-def _greedy(outcomes: Mapping[str, Table], best: str, metric: Metric, blends: Blends) -> dict[str, float]:
-    """Weights that sum to one; starts from `best`, adds what helps most, stops at the prefix that scored highest."""
-    names = list(outcomes)
+def slim(table: Table, metric: Metric) -> Table:
+    """The outcomes without the columns that neither the metric nor the mean of answers needs: labels, groups, sets."""
+    if any(n.startswith(("out.label", "out.positive")) for n in metric.needs):
+        return table
+    open_ended = tuple(n[:-1] for n in metric.needs if n.endswith("*"))
+    kept = ("case_id", "unit", "target", "moment", *open_ended)
+    return table.select(c for c in table.columns if c in metric.needs or c.startswith(kept))
+
+
+def greedy(
+    outcomes: Mapping[str, Table], best: str, metric: Metric, blends: Blends,
+    price: Mapping[str, float] | None = None, purse: float = math.inf,
+) -> dict[str, float]:
+    """Weights that sum to one; starts from `best`, adds what helps most, stops at the prefix that scored highest.
+
+    Of equals the one that is in it already is taken: an answer costs no more then."""
+    price = price or dict.fromkeys(outcomes, 0.0)
+    outcomes = {n: slim(t, metric) for n, t in outcomes.items()}
+
     def goodness(table: Table) -> float:
         return metric.goodness(metric.fn(table))
 
-    chosen, trail = [best], [goodness(outcomes[best])]
-    for _ in range(STEPS - 1):
-        scores = [goodness(_mean(outcomes, [*chosen, name], blends)) for name in names]
-        top = int(np.argmax(scores))
-        chosen.append(names[top])
+    chosen, mean, trail = [best], outcomes[best], [goodness(outcomes[best])]
+    for step in range(1, STEPS):
+        spent = sum(price[n] for n in set(chosen))
+        able = [n for n in outcomes if n in chosen or spent + price[n] <= purse]
+        tried = {n: blends.blend([mean, outcomes[n]], [step / (step + 1), 1 / (step + 1)]) for n in able}
+        scores = {n: goodness(t) for n, t in tried.items()}
+        top = max(able, key=lambda n: (scores[n], n in chosen))
+        chosen.append(top)
+        mean = tried[top]
         trail.append(scores[top])
         if len(trail) > 6 and max(trail[-5:]) <= max(trail[:-5]):
             break
     kept = chosen[: int(np.argmax(trail)) + 1]
     return {name: kept.count(name) / len(kept) for name in dict.fromkeys(kept)}
-
-
-def _mean(outcomes: Mapping[str, Table], chosen: Sequence[str], blends: Blends) -> Table:
-    distinct = list(dict.fromkeys(chosen))
-    return blends.blend([outcomes[n] for n in distinct], [chosen.count(n) / len(chosen) for n in distinct])

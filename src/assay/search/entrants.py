@@ -7,16 +7,13 @@ which needs those libraries anyhow; the main process knows recipes by their desc
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from assay import registry
-from assay.capabilities import Tunes
-from assay.contract import Recipe, Task
+from assay.capabilities import Recommends, Suggestion, Tunes
+from assay.contract import Paradigm, Recipe, Task
 from assay.errors import AssayError, ProblemError, UnknownName, UserError, nearest
 
 
@@ -24,7 +21,7 @@ from assay.errors import AssayError, ProblemError, UnknownName, UserError, neare
 class Entrant:
     """A recipe with its settings, under the name by which the leaderboard knows it."""
 
-    name: str                                   # "lightgbm", and "lightgbm 2" for a variant
+    name: str                                   # "lightgbm", and "lightgbm 2" for other settings
     registered: str                             # "supervised.lightgbm"
     settings: Mapping[str, Any] = field(default_factory=dict)
     said: str = ""                              # the recipe's repr
@@ -32,11 +29,44 @@ class Entrant:
     order: float = 50.0
     space: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     refuses: str | None = None                  # why it cannot learn this task, or which library it lacks
+    first_s: float | None = None                # what the first fold is expected to cost, where evidence says so
+    next_s: float | None = None
+    memory_mb: float = 0.0
+
+    @property
+    def recipe(self) -> str:
+        """The recipe's plain name, as the user says it."""
+        return self.registered.partition(".")[2]
+
+    def varied(self, name: str, settings: Mapping[str, Any]) -> Entrant:
+        """The same recipe with some settings changed."""
+        all_ = {**self.settings, **settings}
+        said = f"{self.said.partition('(')[0]}({', '.join(f'{k}={v!r}' for k, v in all_.items())})"
+        return dataclasses.replace(self, name=name, settings=all_, said=said)
 
 
 def describe(task: Task, paradigm: str) -> list[dict[str, Any]]:
-    """Every registered recipe of a paradigm, as JSON can hold it. Imports them all."""
-    return [_described(name, task) for name in registry.names("assay.recipes", f"{paradigm}.")]
+    """Every registered recipe of a paradigm, and each of its settings that evidence speaks for, as JSON can hold it.
+
+    Imports them all. Settings from the paradigm's portfolio come as entrants of their own, in its order."""
+    plain = {d["name"]: d for d in (_described(n, task) for n in registry.names("assay.recipes", f"{paradigm}."))}
+    house: Paradigm = registry.load("assay.paradigms", paradigm)
+    if not isinstance(house, Recommends):
+        return list(plain.values())
+    listed: list[dict[str, Any]] = []
+    for place, pick in enumerate(house.portfolio(task)):
+        found = plain.get(pick.recipe)
+        if found is not None and "settings" in found and not found["refuses"] and not found["baseline"]:
+            listed.append(_suggested(found, pick, place))
+    named = {d["name"] for d in listed}
+    return [*listed, *(d for d in plain.values() if d["name"] not in named)]
+
+
+def _suggested(found: Mapping[str, Any], pick: Suggestion, place: int) -> dict[str, Any]:
+    entrant = Entrant(**found).varied(pick.name, pick.settings) if pick.settings else Entrant(**found)
+    costs = {"first_s": pick.first_s, "next_s": pick.next_s, "memory_mb": pick.memory_mb}
+    # between what must run and the recipes that nothing is known of
+    return {**dataclasses.asdict(entrant), **costs, "name": pick.name, "order": 2 + place / 1000}
 
 
 def _described(registered: str, task: Task) -> dict[str, Any]:
@@ -66,51 +96,21 @@ def entrants(
 ) -> tuple[Entrant, ...]:
     """The field, in running order.
 
-    `asked` names the recipes wanted; baselines run all the same. `trials` cuts the field or, with variants drawn
-    from the recipes' spaces, fills it to that many besides the baselines.
+    `asked` names the recipes wanted, with all settings that evidence speaks for, the first settings of each first;
+    baselines run all the same. `trials` cuts the field to that many besides the baselines.
     Raises ProblemError where a recipe asked for cannot learn the task, AssayError where none can."""
     all_ = [Entrant(**d) for d in described]
     for entrant in all_:
-        if entrant.name in asked and entrant.refuses:
-            raise ProblemError(f"recipe {entrant.name!r} was asked for, but {entrant.refuses.rstrip('.')}. "
+        if entrant.recipe in asked and entrant.refuses:
+            raise ProblemError(f"recipe {entrant.recipe!r} was asked for, but {entrant.refuses.rstrip('.')}. "
                                "Name another, or leave out --recipes for all that fit.")
-    able = [e for e in all_ if not e.refuses and (not asked or e.name in asked or e.baseline)]
-    if not able:
+    able = [e for e in all_ if not e.refuses and (e.baseline or not asked or e.recipe in asked)]
+    if not any(not e.baseline for e in able):
         names = ", ".join(e.name for e in all_) or "none"
         raise AssayError(f"no recipe can learn this task ({task.name}). Registered: {names}.")
-    return tuple(_of_size(sorted(able, key=lambda e: (not e.baseline, e.order)), trials, task.seed))
-
-
-def _of_size(field_: list[Entrant], trials: int | None, seed: int) -> list[Entrant]:
-    if trials is None:
-        return field_
-    baselines, others = [e for e in field_ if e.baseline], [e for e in field_ if not e.baseline]
-    tunable = [e for e in others if e.space]
-    if tunable:
-        others += [variant(tunable[i % len(tunable)], i // len(tunable) + 2, seed) for i in range(trials - len(others))]
-    return baselines + others[:trials]
-
-
-def variant(entrant: Entrant, number: int, seed: int) -> Entrant:
-    """The entrant with settings drawn from its recipe's space; the same draw for the same name, number and seed."""
-    rng = np.random.default_rng([seed, number, *entrant.registered.encode()])
-    drawn = {name: draw(rng, span) for name, span in entrant.space.items()}
-    settings = {**entrant.settings, **drawn}
-    said = f"{entrant.said.partition('(')[0]}({', '.join(f'{k}={v!r}' for k, v in settings.items())})"
-    return dataclasses.replace(entrant, name=f"{entrant.name} {number}", settings=settings, said=said)
-
-
-def draw(rng: np.random.Generator, span: Sequence[Any]) -> Any:
-    """One value of a span, as `capabilities.Tunes` describes them."""
-    kind, *ends = span
-    if kind == "choice":
-        return ends[int(rng.integers(len(ends)))]
-    low, high = ends
-    if kind in ("log", "int_log"):
-        value = math.exp(rng.uniform(math.log(low), math.log(high)))
-    elif kind in ("uniform", "int"):
-        value = rng.uniform(low, high)
-    else:
-        kinds = ["uniform", "log", "int", "int_log", "choice"]
-        raise AssayError(f"a recipe's space has a span of kind {kind!r}. {nearest(kind, kinds)}")
-    return round(value) if kind.startswith("int") else value
+    nth: dict[str, int] = {}                    # of its recipe
+    for entrant in (in_order := sorted(able, key=lambda e: (not e.baseline, e.order))):
+        nth[entrant.name] = sum(e.recipe == entrant.recipe for e in in_order[: in_order.index(entrant)])
+    field_ = sorted(in_order, key=lambda e: (not e.baseline, nth[e.name] if asked else 0))
+    baselines = sum(e.baseline for e in field_)
+    return tuple(field_ if trials is None else field_[: baselines + trials])

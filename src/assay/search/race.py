@@ -1,4 +1,4 @@
-"""The race: every recipe on the first fold, the promising ones on all of them, inside the budget.
+"""The race: heats of entrants on the first fold, the promising ones on all folds, inside the budget.
 
 The order of decisions depends on outcomes alone, never on which process was quicker, so a race that
 is not cut by time ends the same whatever the machine and however often it was killed and resumed.
@@ -11,27 +11,24 @@ import math
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from assay.contract import TEST, Table, Task
+from assay.capabilities import Blends
+from assay.contract import TEST, Paradigm, Split, Table, Task
 from assay.errors import StoreError
 from assay.files import read_json
+from assay.search import heats
 from assay.search.clock import Clock
+from assay.search.costs import Costs, fits, room_mb, taken
 from assay.search.entrants import Entrant
+from assay.search.runner import Runner
+from assay.search.tuning import BATCH, in_vain, suggested
 from assay.search.worker import DONE
 from assay.search.workers import Workers
 from assay.stats.intervals import estimate
-from assay.stats.paired import compare
-
-FIRST_FOLD_SHARE = 0.45
-"""Of the race's time, what the first fold may take when there are more folds to come."""
-
-FINALISTS, SURE = 6, 3
-"""How many go on to the other folds at most, and how many of them whatever the paired test says."""
 
 CURVE_SHARES = (0.5, 0.25, 0.125, 0.35, 0.18, 0.0625)
 
@@ -40,43 +37,40 @@ REFIT, LEAST_REFIT = 1.5, 1.25
 
 There are up to a quarter more cases; what lies between goes to the decision."""
 
+MIXED = 5
+"""How many of the best a mixture is taken to be made of, when time is kept for the test part."""
+
+CURVE_PART = 0.1
+"""Of the race's time, what is kept at most for the learning curve."""
+
 Emit = Callable[..., None]
-
-
-@dataclass
-class Runner:
-    """An entrant on its way: what each finished fold answered, and why it went no further."""
-
-    entrant: Entrant
-    done: dict[int, dict[str, Any]] = field(default_factory=dict)
-    running: set[int] = field(default_factory=set)
-    state: str = ""                             # "", dropped, failed, cut
-    note: str = ""
-
-    def complete(self, folds: int) -> bool:
-        return len(self.done) == folds
-
-    @property
-    def fold_s(self) -> float:
-        """Seconds that its slowest finished fold took, fit and confrontation."""
-        return max((d["fit_s"] + d["predict_s"] for d in self.done.values()), default=0.0)
+Job = tuple[Runner, int, float, float]          # runner, fold, share, seconds it may take
 
 
 class Race:
-    """One race over a field of entrants. `run()` returns when nothing is left to try or the time is over."""
+    """One race over a field of entrants. `run()` returns when nothing is left to try or the time is over.
+
+    trials: how many settings are tried in all besides the baselines; None: as many as the time allows."""
 
     def __init__(
-        self, task: Task, field_: Sequence[Entrant], folder: Path, *, workers: Workers, clock: Clock, emit: Emit
+        self, task: Task, paradigm: Paradigm, field_: Sequence[Entrant], folder: Path, *, workers: Workers,
+        clock: Clock, emit: Emit, trials: int | None = None,
     ) -> None:
         self.task, self.folder, self.workers, self.clock, self.emit = task, folder, workers, clock, emit
         self.folds, self.metric = task.plan.folds, task.metrics[0]
+        self.blends = paradigm if isinstance(paradigm, Blends) else None
         self.runners = [Runner(e) for e in field_]
+        self.trials = trials
+        self.cases = len(task.plan.rows(Split("fit", 0)))
+        self.share = heats.screen_share(self.cases)
+        self.costs = Costs()
         self.curve: list[float] = []            # shares of the learning curve that are done
         self.curve_of: Runner | None = None
-        self._finalists: list[Runner] | None = None
+        self._heats: list[list[Runner]] = []
+        self._going_on: list[Runner] | None = None      # of the last heat; None until its first folds are through
+        self._exhausted = False
         self._leader: Runner | None = None
         self._shares_started: set[float] = set()
-        self._predict_s_per_case = 0.0
         self._test_cases = len(task.plan.rows(TEST))
         self._from = time.monotonic()
         self._restore()
@@ -86,24 +80,30 @@ class Race:
     @property
     def left(self) -> float:
         """Seconds until the race must end, so that proof and report keep their share and the test part can be read."""
-        ahead = 3 * self._predict_s_per_case * self._test_cases
-        return self.clock.left - self.clock.tail_s - min(ahead, self.clock.budget_s / 4)
+        return self.clock.left - self.clock.tail_s - min(self._answering_s, self.clock.budget_s / 4)
 
     @property
-    def _first_left(self) -> float:
-        """Seconds that the first fold still has. Where it is the only one, the leader keeps time for a refit."""
+    def _answering_s(self) -> float:
+        """Seconds that a mixture of the best may need for the test part, and half as much for its rivals."""
+        a_case = sum(r.answer_s for r in self._scored()[:MIXED]) * self.folds
+        return 1.5 * a_case * self._test_cases
+
+    @property
+    def _for_fits(self) -> float:
+        """Seconds that fits still have: a single fold's leader keeps time to learn from all cases, all a curve."""
         if math.isinf(self.left):
             return self.left
         whole = self.left + time.monotonic() - self._from
-        if self.folds == 1:
-            refit = max((r.fold_s for r in self._scored()[:1]), default=0.0) * REFIT
-            return self.left - (refit if refit < 0.6 * whole else 0.0)
-        return self.left - (1 - FIRST_FOLD_SHARE) * whole
+        leader = max((r.fold_s for r in self._scored()[:1]), default=0.0)
+        refit = leader * REFIT if self.folds == 1 else 0.0
+        curve = min(1.5 * leader / self.workers.count, CURVE_PART * whole) if self.share == 1 else 0.0
+        return self.left - (refit if refit < 0.6 * whole else 0.0) - curve
 
     # --- the loop ------------------------------------------------------------------------------
 
-    def run(self) -> None:
-        while (left := self._first_left if self.folds == 1 else self.left) > 0:
+    def run(self, going: Callable[[], bool] = lambda: True) -> None:
+        """Races on while `going` says so; called again, it goes on from there and ends for good."""
+        while going() and (left := self._for_fits if self.folds == 1 else self.left) > 0:
             while self.workers.idle and (job := self._next()) is not None:
                 self._start(*job)
             if not self.workers.working:
@@ -111,16 +111,23 @@ class Race:
                     break
                 self.workers.wait(min(0.2, left))           # still opening the task
                 continue
-            answer = self.workers.wait(min(1.0, left))
+            answer = self.workers.wait(min(0.2, left))
             if answer is not None:
                 self._take(*answer)
-        self._close()
 
-    def _next(self) -> tuple[Runner, int, float, float] | None:
-        """The next job as (runner, fold, share, seconds it may take), or None while there is nothing to start."""
-        return self._next_baseline() or self._next_first() or self._next_final() or self._next_share()
+    def close(self) -> None:
+        """The time is over: what has not finished is cut."""
+        for runner in self.runners:
+            goes_on = runner.entrant.baseline or runner in (self._going_on or ())
+            wanted = self.folds if goes_on or self.share < 1 else 1
+            if not runner.state and len(runner.done) < wanted:
+                self._end(runner, "cut", f"no time was left to {'finish' if runner.begun else 'start'} it")
 
-    def _next_baseline(self) -> tuple[Runner, int, float, float] | None:
+    def _next(self) -> Job | None:
+        """The next job, or None while there is nothing to start."""
+        return self._next_baseline() or self._next_first() or self._next_fold() or self._next_share()
+
+    def _next_baseline(self) -> Job | None:
         for runner in self.runners:
             if runner.entrant.baseline and not runner.state:
                 for fold in range(self.folds):
@@ -128,55 +135,116 @@ class Race:
                         return runner, fold, 1.0, self.left
         return None
 
-    def _next_first(self) -> tuple[Runner, int, float, float] | None:
-        waiting = [r for r in self.runners if not r.state and not r.done and not r.running]
+    def _next_first(self) -> Job | None:
+        """The next of this heat on the first fold; a new heat where this one has been run to its end."""
+        if not self._heats or (self._going_on is not None and not any(r.running for r in self.runners)
+                               and all(self._open_fold(r) is None for r in self._going_on)):
+            self._new_heat()
+        waiting = [r for r in self._heats[-1] if not r.state and not r.begun] if self._heats else []
         for i, runner in enumerate(waiting):
-            if self._first_left > 0.5:
-                return runner, 0, 1.0, self._slot(len(waiting) - i)
+            if not self._fits(runner):
+                if not self.workers.working:
+                    self._end(runner, "cut", f"it would need about {runner.entrant.memory_mb / 1000:.1f} GB of memory")
+                continue
+            if self._for_fits > 0.5:
+                return runner, 0, self.share, self._slot(runner, len(waiting) - i)
             self._end(runner, "cut", "no time was left to start it")
         return None
 
-    def _slot(self, waiting: int) -> float:
-        """Seconds the next first fold may take: a fair share of what is left, never below a third of it."""
-        return self._first_left * max(0.34, min(1.0, self.workers.count / waiting))
+    def _fits(self, runner: Runner) -> bool:
+        running = [r for r in self.runners if r.running or r.screening]
+        return not runner.entrant.memory_mb or fits(runner, running, room_mb())
 
-    def _next_final(self) -> tuple[Runner, int, float, float] | None:
-        """The finalists' other folds; while the last first folds run, the leader's, who is a finalist for sure."""
-        if self.folds == 1:
+    def _slot(self, runner: Runner, waiting: int) -> float:
+        """Seconds the next first fold may take: a fair share of what is left, or twice what it is expected to take."""
+        if math.isinf(self._for_fits):
+            return math.inf
+        fair = self._for_fits * heats.HEAT_SHARE * self.workers.count / waiting
+        return min(self._for_fits, max(fair, 2 * self.costs.first_s(runner, self.share), 0.1 * self._for_fits))
+
+    def _new_heat(self) -> None:
+        """From the field in its order; once all of it has run, from what tuning suggests."""
+        if self._exhausted:
+            return
+        tried = [r for r in self.runners if not r.entrant.baseline]
+        waiting = [r for r in tried if not any(r in heat for heat in self._heats)]
+        if not waiting:
+            waiting = self._tuned(tried)
+        chosen = waiting
+        if not math.isinf(self._for_fits):
+            chosen = heats.next_heat(waiting, self.costs, self._for_fits, self.workers.count, self.share)
+        self._exhausted = not chosen
+        if chosen:
+            self._heats.append(chosen)
+            self._going_on = None
+
+    def _tuned(self, tried: list[Runner]) -> list[Runner]:
+        """What tuning suggests next: up to the trials asked for, else as long as it brings something."""
+        if self.trials is None:
+            room = 0 if in_vain(tried, self.metric, self.cases) else BATCH
+        else:
+            room = min(self.trials - len(tried), BATCH)
+        fresh = [Runner(e) for e in suggested(tried, self.metric, self.task.seed)[:room]] if room > 0 else []
+        self.runners += fresh
+        for runner in fresh:
+            self._restore_one(runner)
+        return fresh
+
+    def _next_fold(self) -> Job | None:
+        """Folds of those that go on; while the last first folds run, the leader's, who goes on for sure."""
+        if not self._heats:
             return None
-        first_folds = sum(0 in r.running for r in self.runners)
-        if first_folds:
+        heat = self._heats[-1]
+        if any(r.first is None and not r.state for r in heat):
             scored = self._scored()
-            return self._open_fold(scored[0]) if scored and first_folds < SURE else None
-        if self._finalists is None:
-            self._finalists = self._choose_finalists()
-        for runner in self._finalists:
+            leads = len(self._heats) == 1 and scored and self.share == 1
+            return self._open_fold(scored[0]) if leads else None
+        if self._going_on is None:
+            self._going_on = self._choose(heat)
+        for runner in self._going_on:
             job = self._open_fold(runner)
             if job is not None:
                 return job
         return None
 
-    def _open_fold(self, runner: Runner) -> tuple[Runner, int, float, float] | None:
+    def _choose(self, heat: list[Runner]) -> list[Runner]:
+        earlier = [r for h in self._heats[:-1] for r in h if r.complete(self.folds)]
+        through = [r for r in heat if r.first is not None and r.state != "failed"]
+        if not through:
+            return []
+        chosen = heats.going_on(through, earlier, self._first_outcomes, metric=self.metric, blends=self.blends,
+                                seed=self.task.seed, first=len(self._heats) == 1)
+        for runner in through:
+            if runner not in chosen and not (self.folds == 1 and self.share == 1):
+                self._end(runner, "dropped", "behind on the first fold")
+        return chosen
+
+    def _open_fold(self, runner: Runner) -> Job | None:
+        """Its next fold, where it is expected to finish all that it still wants."""
         if runner.state:
             return None
         waiting = [f for f in range(self.folds) if f not in runner.done and f not in runner.running]
         if not waiting:
             return None
-        rounds = -(-len(waiting) // self.workers.count)
-        if rounds * runner.fold_s > self.left:
-            if not runner.running and self._finalists is not None:
-                self._end(runner, "cut", f"its other folds would have taken {rounds * runner.fold_s:.0f} s")
-            return None
+        rounds, a_fold = -(-len(waiting) // self.workers.count), self.costs.next_s(runner)
+        if rounds * a_fold > self._for_fits:
+            if not runner.running and self._going_on is not None and self.folds > 1:
+                self._end(runner, "cut", f"its other folds would have taken {rounds * a_fold:.0f} s")
+                return None
+            if self.folds > 1 or self._going_on is None or runner is not self._going_on[0]:
+                return None                             # a single fold's best stops by itself when its time is over
         timed = not math.isinf(self.left)               # without a budget no clock may decide what is learned
-        return runner, waiting[0], 1.0, max(3.0, 3 * runner.fold_s) if timed else math.inf
+        return runner, waiting[0], 1.0, max(3.0, 3 * a_fold) if timed else math.inf
 
-    def _next_share(self) -> tuple[Runner, int, float, float] | None:
+    def _next_share(self) -> Job | None:
         """Smaller shares of the first fold for the leader: the learning curve, when all else has been tried.
 
         A refit comes before it: where the fold is the only one, the curve leaves the time for that."""
-        if any(r.running for r in self.runners) or not self._scored():
+        if any(r.running or r.screening for r in self.runners) or not self._scored():
             return None
         self.curve_of = self.curve_of or self._scored()[0]
+        if 0 not in self.curve_of.done:
+            return None
         wanted = self.curve_of.fold_s * (1 + REFIT if self.folds == 1 else 1)
         for share in CURVE_SHARES:
             if share not in self._shares_started and wanted < self.left:
@@ -188,107 +256,101 @@ class Race:
 
     def _start(self, runner: Runner, fold: int, share: float, seconds: float) -> None:
         entrant = runner.entrant
+        of_curve = share < 1 and runner is self.curve_of
         if share == 1:
             runner.running.add(fold)
+        elif not of_curve:
+            runner.screening = True
+        if not of_curve:
             self.emit("recipe", recipe=entrant.name, fold=fold, folds=self.folds, state="started")
-        first = self.folds == 1 and share == 1 and not entrant.baseline
-        left = max(0.1, self._first_left if first else self.left)
+        left = max(0.1, self.left if entrant.baseline or of_curve else self._for_fits)
+        settings = {**entrant.settings, **runner.settled} if share == 1 else entrant.settings
         job = {
-            "id": f"{entrant.name}/{fold}/{share}", "recipe": entrant.registered, "settings": entrant.settings,
+            "id": f"{entrant.name}/{fold}/{share}", "recipe": entrant.registered, "settings": settings,
             "fold": fold, "share": share, "seed": self.task.seed + fold,
             "budget_s": max(0.5, min(seconds, left)), "folder": str(self._place(entrant, fold, share)),
         }
-        self.workers.submit(job, time.monotonic() + left)
+        self.workers.submit(job, time.monotonic() + min(left, 2 * seconds + 5))
 
     def _take(self, job: dict[str, Any], answer: dict[str, Any]) -> None:
         if answer["state"] == "broken":
             raise StoreError(answer["note"])
         name, fold, share = job["id"].rsplit("/", 2)
-        if float(share) != 1:
+        runner = next(r for r in self.runners if r.entrant.name == name)
+        if float(share) != 1 and not runner.screening:
             if answer["state"] == "done":
                 self.curve.append(float(share))
             return
-        runner = next(r for r in self.runners if r.entrant.name == name)
         runner.running.discard(int(fold))
+        runner.screening = False
         if answer["state"] != "done":
             self._end(runner, answer["state"], answer["note"])
             return
-        self._add(runner, int(fold), answer)
-        self.emit("recipe", recipe=name, fold=int(fold), folds=self.folds, state="done",
-                  seconds=answer["fit_s"], score=runner.done[int(fold)]["score"])
+        if float(share) != 1:
+            self._add_screened(runner, answer)
+        else:
+            self._add(runner, int(fold), answer)
+        self.emit("recipe", recipe=name, fold=int(fold), folds=self.folds, state="done", seconds=answer["fit_s"],
+                  score=(runner.done.get(int(fold)) or runner.first or {})["score"])
         self._say_best()
 
     def _say_best(self) -> None:
         leader = next(iter(self._scored()), None)
         if leader is not None and leader is not self._leader:
             self._leader = leader
-            found = estimate(self.metric, self._outcomes(leader.entrant, 0), seed=self.task.seed)
+            found = estimate(self.metric, self._first_outcomes(leader), seed=self.task.seed)
             self.emit("best", recipe=leader.entrant.name, score=found.value, low=found.low, high=found.high,
                       metric=self.metric.name)
 
     def _add(self, runner: Runner, fold: int, answer: dict[str, Any]) -> None:
         outcomes = self._outcomes(runner.entrant, fold)
         runner.done[fold] = {**answer, "score": self.metric.fn(outcomes)}
-        cost = answer["predict_s"] / max(1, answer["cases"])
-        self._predict_s_per_case = max(self._predict_s_per_case, cost * self.folds)
+        if fold == 0 and runner.screened is None:
+            self.costs.learn(runner.entrant.first_s, taken(answer))
+
+    def _add_screened(self, runner: Runner, answer: dict[str, Any]) -> None:
+        outcomes = self._outcomes(runner.entrant, 0, self.share)
+        runner.screened = {**answer, "score": self.metric.fn(outcomes), "share": self.share}
+        expected = runner.entrant.first_s
+        self.costs.learn(expected and expected * self.share, taken(answer))
 
     def _end(self, runner: Runner, state: str, note: str) -> None:
         runner.state, runner.note = state, note
         self.emit("recipe", recipe=runner.entrant.name, fold=len(runner.done), folds=self.folds, state=state, note=note)
 
-    def _close(self) -> None:
-        """The time is over: what has not finished is cut."""
-        for runner in self.runners:
-            goes_on = runner.entrant.baseline or runner in (self._finalists or ())
-            wanted = self.folds if goes_on else 1
-            if not runner.state and len(runner.done) < wanted:
-                begun = runner.done or runner.running
-                self._end(runner, "cut", f"no time was left to {'finish' if begun else 'start'} it")
-
-    # --- who goes on -------------------------------------------------------------------------------
-
     def _scored(self) -> list[Runner]:
-        """Runners besides the baselines that have finished the first fold, best first; ties keep the running order."""
-        through = [r for r in self.runners if 0 in r.done and not r.entrant.baseline and r.state != "failed"]
-        return sorted(through, key=lambda r: -self.metric.goodness(r.done[0]["score"]))
-
-    def _choose_finalists(self) -> list[Runner]:
-        """The best of the first fold, and up to as many more that are not told apart from the first there."""
-        scored = self._scored()
-        finalists: list[Runner] = []
-        for runner in scored:
-            near = len(finalists) < SURE or (len(finalists) < FINALISTS and self._near(scored[0], runner))
-            if near:
-                finalists.append(runner)
-            else:
-                self._end(runner, "dropped", "behind on the first fold")
-        return finalists
-
-    def _near(self, best: Runner, other: Runner) -> bool:
-        a, b = self._outcomes(best.entrant, 0), self._outcomes(other.entrant, 0)
-        return compare(self.metric, a, b, seed=self.task.seed).tied
+        """Runners besides the baselines that have finished the first fold, or their share of it, best first."""
+        return heats.ranked([r for r in self.runners if not r.entrant.baseline], self.metric)
 
     # --- the folders -------------------------------------------------------------------------------
 
     def _place(self, entrant: Entrant, fold: int, share: float = 1.0) -> Path:
         slug = re.sub(r"[^A-Za-z0-9]+", "-", entrant.name)
-        return self.folder / slug / (f"fold-{fold}" if share == 1 else f"fold-{fold}-share-{share}")
+        return self.folder / slug / (f"fold-{fold}" if share == 1 else f"fold-{fold}-share-{share:.4g}")
 
     def _outcomes(self, entrant: Entrant, fold: int, share: float = 1.0) -> Table:
         return pl.read_parquet(self._place(entrant, fold, share) / "outcomes.parquet")
 
+    def _first_outcomes(self, runner: Runner) -> Table:
+        return self._outcomes(runner.entrant, 0, self.share if runner.screened else 1.0)
+
     def _restore(self) -> None:
         """Take what an earlier, killed run had finished."""
         for runner in self.runners:
-            for fold in range(self.folds):
-                done = self._place(runner.entrant, fold) / DONE
-                if not done.exists():
-                    continue
-                answer = read_json(done)
-                if answer["state"] == "done":
-                    self._add(runner, fold, answer)
-                else:
-                    runner.state, runner.note = answer["state"], answer["note"]
+            self._restore_one(runner)
+
+    def _restore_one(self, runner: Runner) -> None:
+        for fold, share in [(0, self.share), *((fold, 1.0) for fold in range(self.folds))]:
+            done = self._place(runner.entrant, fold, share) / DONE
+            if not done.exists() or fold in runner.done:
+                continue
+            answer = read_json(done)
+            if answer["state"] != "done":
+                runner.state, runner.note = answer["state"], answer["note"]
+            elif share == 1:
+                self._add(runner, fold, answer)
+            else:
+                self._add_screened(runner, answer)
 
     def held_out(self, runner: Runner, folds: Sequence[int]) -> Table:
         """Its outcomes on the cases that those folds held out, fold after fold."""

@@ -15,7 +15,8 @@ from assay.contract import Array, Estimate, Metric, Model, Paradigm, Table
 from assay.errors import AssayError
 from assay.report import figures
 from assay.search.ensemble import Blend, Mixture, mix
-from assay.search.race import LEAST_REFIT, Race, Runner
+from assay.search.race import LEAST_REFIT, Race
+from assay.search.runner import Runner
 from assay.stats.folds import against
 from assay.stats.intervals import estimate
 from assay.stats.paired import Difference, holm_from_best
@@ -99,23 +100,32 @@ def _choose(
     order: list[Runner], gaps: Mapping[str, Difference], mixture: Mixture | None
 ) -> tuple[str, dict[str, float], str]:
     best = order[0].entrant.name
-    if mixture is not None and not mixture.gain.tied and mixture.gain.estimate.value > 0:
-        gain = mixture.gain.estimate
-        why = (f"The weighted mean of {len(mixture.weights)} recipes beats the best of them, {best}, by "
-               f"{figures.value(gain)} ({figures.interval(gain)}) on cases that did not choose the weights.")
+    gain = mixture.gain.estimate if mixture is not None else None
+    if mixture is not None and gain is not None and gain.value > 0 and not _small(gain, order, gaps):
+        sure = "" if not mixture.gain.tied else " That may be chance; it is kept because it costs no accuracy."
+        why = (f"The weighted mean of {len(mixture.weights)} recipes is ahead of the best of them, {best}, by "
+               f"{figures.value(gain)} ({figures.interval(gain)}) on cases that did not choose the weights.{sure}")
         return "ensemble", dict(mixture.weights), why
     cheaper = _cheapest_equal(order, gaps)
     if cheaper is not None:
         why = (f"{cheaper.entrant.name} is as good as {best} within {EQUAL:.0%} of the gain over the baseline, "
                "and answers in less than half the time.")
         return cheaper.entrant.name, {cheaper.entrant.name: 1.0}, why
-    rest = "" if mixture is None else " An ensemble did not help by more than noise."
+    rest = "" if mixture is None else " An ensemble did not help on cases that did not choose its weights."
     return best, {best: 1.0}, f"{best} scored best on the cases held out of the race.{rest}"
 
 
+def _small(gain: Estimate, order: list[Runner], gaps: Mapping[str, Difference]) -> bool:
+    """Whether what a mixture adds is surely below the share of the gain over the baseline that counts as equal."""
+    return gain.high <= EQUAL * _over_baseline(order, gaps)
+
+
+def _over_baseline(order: list[Runner], gaps: Mapping[str, Difference]) -> float:
+    return min((gaps[r.entrant.name].estimate.value for r in order[1:] if r.entrant.baseline), default=0.0)
+
+
 def _cheapest_equal(order: list[Runner], gaps: Mapping[str, Difference]) -> Runner | None:
-    best = order[0]
-    gain = min((gaps[r.entrant.name].estimate.value for r in order[1:] if r.entrant.baseline), default=0.0)
+    best, gain = order[0], _over_baseline(order, gaps)
     equal = [r for r in order[1:] if not r.entrant.baseline
              and gaps[r.entrant.name].estimate.high <= EQUAL * gain]
     quick = [r for r in equal if _predict_s(r) < 0.5 * _predict_s(best)]
@@ -135,7 +145,7 @@ def _lines(
         score = estimate(race.metric, scores[name], seed=race.task.seed)
         lines.append(Line(runner, name, runner.entrant.said, status, score, gap.estimate if gap else None))
     for runner in race.runners:
-        if runner in order:
+        if runner in order or not (runner.begun or runner.state == "failed"):
             continue
         first = estimate(race.metric, race.held_out(runner, [0]), seed=race.task.seed) if 0 in runner.done else None
         status = runner.state or "cut"                  # the time was over before anyone was dropped

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +23,8 @@ from assay.report.page import render
 from assay.report.story import Comparison, Entry, Story, story_to_json
 from assay.search.clock import Clock
 from assay.search.entrants import entrants, known
-from assay.search.race import Race, Runner
+from assay.search.race import Race
+from assay.search.runner import Runner
 from assay.search.verdict import Verdict, assemble, decide, rival
 from assay.search.workers import Workers, cores
 from assay.stages.choosing import choosing
@@ -145,6 +148,32 @@ def _finish_quietly(run: Run, error: BaseException) -> None:
         run.finish("interrupted" if isinstance(error, StoreError) else "failed", {"error": str(error)})
 
 
+class Aside:
+    """Something done in a thread of its own; what it gives or raises is handed over by `result`."""
+
+    def __init__(self, work: Callable[[], Court]) -> None:
+        self._found: list[Court | BaseException] = []
+        self._thread = threading.Thread(target=self._do, args=(work,), daemon=True)
+        self._thread.start()
+
+    def _do(self, work: Callable[[], Court]) -> None:
+        try:
+            self._found.append(work())
+        except BaseException as error:  # noqa: BLE001 - handed over to whoever asks for the result
+            self._found.append(error)
+
+    @property
+    def going(self) -> bool:
+        return self._thread.is_alive()
+
+    def result(self) -> Court:
+        self._thread.join()
+        found = self._found[0]
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+
 @dataclass
 class _Life:
     """The stages of one run, in order. Each leaves what it found in the run's folder."""
@@ -169,14 +198,15 @@ class _Life:
     def live(self) -> Trained:
         workers = self.workers()                # their imports run beside the court
         try:
-            with self.stage("court", "looking for leaks and flaws before anything is fitted"):
-                court = self.hold_court()
+            with self.stage("court", "looking for leaks and flaws before any model counts"):
+                race, court = self.hold_court_beside(workers)
                 if court.together is not None:
                     workers.close()
                     court = self.mend(court)
                     workers = self.workers()
+                    race = self.new_race(workers)
             with self.stage("race", "recipes race on cases held out from them"):
-                race = self.hold_race(workers)
+                self.hold_race(race)
                 verdict = decide(race, self.paradigm)
                 self.emit("chosen", recipe=verdict.chosen, why=verdict.why)
                 model = assemble(race, verdict, self.paradigm, self.name, self.run.folder / "race")
@@ -203,33 +233,49 @@ class _Life:
         workers.open(self.name, self.run.folder / "task")
         return workers
 
-    def hold_court(self) -> Court:
-        """Raises GateError where a leak is sure and not allowed: nothing has been fitted to be kept by then."""
-        court = hold_court(self.task, time.monotonic() + min(COURT_S, COURT_SHARE * self.clock.left))
+    def hold_court_beside(self, workers: Workers) -> tuple[Race, Court]:
+        """The court in a thread of its own while the first recipes already run: what they find counts once it clears.
+
+        Raises GateError where a leak is sure and not allowed: then nothing that was fitted is kept."""
+        until = time.monotonic() + min(COURT_S, COURT_SHARE * self.clock.left)
+        sitting = Aside(lambda: hold_court(self.task, until))
+        race = self.new_race(workers)
+        race.run(lambda: sitting.going)
+        court = sitting.result()
         for finding in court.findings:
             self.emit("finding", check=finding.check, level=finding.level, sentence=finding.sentence)
         if court.sure and not self.problem.allow_leaks:
+            workers.close()
+            shutil.rmtree(race.folder, ignore_errors=True)
             raise GateError(refusal(court))
-        return court
+        return race, court
 
     def mend(self, court: Court) -> Court:
         """The split made anew, and the task in the run's folder with it."""
         self.task, court = mended(self.task, court)
         self.task.save(self.run.folder / "task")
+        shutil.rmtree(self.run.folder / "race", ignore_errors=True)
         self.emit("mended", title=self.task.title, **self.task.plan.facts())
         return court
 
-    def hold_race(self, workers: Workers) -> Race:
+    def new_race(self, workers: Workers) -> Race:
         problem = self.problem
         described = workers.described()
         runners = entrants(described, self.task, problem.recipes, trials=problem.trials)
-        self.cut += [d["refuses"] for d in described if "settings" not in d]         # its library is missing
-        race = Race(self.task, runners, self.run.folder / "race", workers=workers, clock=self.clock, emit=self.emit)
+        missing = [d["refuses"] for d in described if "settings" not in d]           # its library is missing
+        self.cut += [said for said in missing if said not in self.cut]
+        return Race(self.task, self.paradigm, runners, self.run.folder / "race", workers=workers, clock=self.clock,
+                    emit=self.emit, trials=problem.trials)
+
+    def hold_race(self, race: Race) -> None:
         race.run()
-        cut = [r.entrant.name for r in race.runners if r.state == "cut"]
-        if cut:
-            self.cut.append(f"The time was too short for {', '.join(cut)}.")
-        return race
+        race.close()
+        begun = [r.entrant.name for r in race.runners if r.state == "cut" and r.begun]
+        never = sum(r.state == "cut" and not r.begun for r in race.runners)
+        if begun:
+            self.cut.append(f"The time was too short for {', '.join(begun)}.")
+        if never:
+            self.cut.append(f"The time ended before {never} more of {len(race.runners)} settings could be tried.")
 
     def finish(self, verdict: Verdict, name: str, model: Model) -> tuple[Model, tuple[Finding, ...]]:
         return finished(self.paradigm, self.task, model, verdict, name, 0.1 * self.clock.left)

@@ -17,7 +17,7 @@ from assay import registry
 from assay.capabilities import Tunes
 from assay.contract import Context, Metric, Model, Split, Table, Task
 from assay.errors import AssayError, PairingError, UserError
-from assay.search.entrants import draw
+from assay.search.tuning import draw
 from assay.splits import Plan
 from assay.testing.compare import must, raises, same
 from assay.testing.subject import FIT0, Subject, promise

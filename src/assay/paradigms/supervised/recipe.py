@@ -55,7 +55,7 @@ class SupervisedRecipe(ABC):
         """Whether it wants rows to stop early by, where `early_stops`: not where it was told when to stop."""
         return True
 
-    def settled_by(self, learner: Learner) -> Mapping[str, Any]:
+    def settled_by(self, learner: Learner) -> Mapping[str, Any]:  # noqa: ARG002 - for those that search
         """Settings that fitting found by itself, such as the number of rounds: other folds need not search for them."""
         return {}
 

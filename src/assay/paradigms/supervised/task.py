@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from assay.contract import TEST, Array, Finding, Metric, Model, Signature, Split, Table
+from assay.capabilities import Suggestion
+from assay.contract import TEST, Array, Finding, Metric, Model, Signature, Split, Table, Task
 from assay.errors import DataError, LockedError, StoreError, TamperedError
 from assay.files import read_json, replacing, write_json
 from assay.paradigms.supervised.encode import Encoder
@@ -91,6 +92,11 @@ class SupervisedTask:
     @property
     def target(self) -> Target:
         return self.question.target
+
+    @property
+    def outputs(self) -> int:
+        """Classes, labels, or 1 for a number."""
+        return len(self.target.columns) if self.goal == "multilabel" else max(len(self.target.classes), 1)
 
     @property
     def signature(self) -> Signature:
@@ -277,6 +283,11 @@ class Supervised:
         from assay.paradigms.supervised.model import blend
 
         return blend(answers, weights)
+
+    def portfolio(self, task: Task, /) -> Sequence[Suggestion]:
+        from assay.paradigms.supervised.portfolio import portfolio
+
+        return portfolio(task) if isinstance(task, SupervisedTask) else ()
 
     def finished(
         self, model: Model, outcomes: Table, metric: Metric, seed: int, /, alike: Sequence[Table] = ()

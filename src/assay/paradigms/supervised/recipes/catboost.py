@@ -77,7 +77,7 @@ class CatBoost(SupervisedRecipe):
             X, y, weight = all_rows(lesson)
             booster = catboost.CatBoost(params | {"iterations": watch.at + 1})
             booster.fit(catboost.Pool(_frame(X, codes), y, cat_features=list(codes), weight=weight))
-        else:
+        elif self.grow_policy == "SymmetricTree":               # the library cuts no others short
             booster.shrink(watch.at + 1)
         return CatBoostLearner(lesson.goal, lesson.k, codes, booster)
 
@@ -86,8 +86,9 @@ class CatBoost(SupervisedRecipe):
         steps = self.leaf_estimation_iterations
         return {
             **sampled, **({} if steps is None else {"leaf_estimation_iterations": steps}), "rsm": self.rsm,
-            "grow_policy": self.grow_policy, "loss_function": _loss(lesson), "depth": self.depth, "l2_leaf_reg": self.l2_leaf_reg,
-            "random_strength": self.random_strength, "thread_count": ctx.threads, "random_seed": ctx.seed,
+            "grow_policy": self.grow_policy, "loss_function": _loss(lesson), "depth": self.depth,
+            "l2_leaf_reg": self.l2_leaf_reg, "random_strength": self.random_strength,
+            "thread_count": ctx.threads, "random_seed": ctx.seed,
             "logging_level": "Silent", "allow_writing_files": False,
             "learning_rate": self.learning_rate, "one_hot_max_size": self.one_hot_max_size,
             "max_ctr_complexity": self.max_ctr_complexity, "boosting_type": "Plain",

@@ -133,7 +133,7 @@ class ForestLearner:
         goal = one_of(folder, facts, "goal", ("regression", "binary", "multiclass", "multilabel"))
         d = counted(folder, facts, "d")
         _require_trees(folder, arrays, d)
-        return cls(**arrays, goal=goal, d=d)
+        return cls(**arrays, goal=goal, d=d)  # type: ignore[arg-type]  # arrays by name, none called `least`
 
 
 def _require_trees(folder: Path, arrays: Mapping[str, Array], d: int) -> None:

@@ -1,0 +1,84 @@
+"""Who starts together and who goes on: successive halving over folds and rows, decided by outcomes alone.
+
+A heat is a batch of entrants that learn from the first fold, or from a share of it where the cases are many. The best
+of them, and those that would lend something to a mixture, go on to all of it and to the other folds
+(Jamieson and Talwalkar 2016, AISTATS; one step of it a heat, since the next heat begins with what this one found).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from assay.capabilities import Blends
+from assay.contract import Metric, Table
+from assay.search.costs import Costs
+from assay.search.ensemble import greedy
+from assay.search.runner import Runner
+from assay.stats.paired import compare
+
+FIRST, LATER = 8, 4
+"""How many of the first heat go on at most, and of each later one."""
+
+SURE = 3
+"""How many of the first heat go on whatever the paired test says."""
+
+SCREEN_CASES = 40_000
+"""Beyond so many cases to learn from, a heat learns from a share of them."""
+
+HEAT_SHARE, FEWEST = 0.35, 4
+"""Of the time left, what a heat's first fold may take; and how many start even where they are expected to take more."""
+
+
+def screen_share(cases: int) -> float:
+    """The share of the first fold's cases that a heat learns from."""
+    return 1.0 if cases <= SCREEN_CASES * 1.5 else SCREEN_CASES / cases
+
+
+def next_heat(waiting: Sequence[Runner], costs: Costs, left_s: float, workers: int, share: float) -> list[Runner]:
+    """The next entrants in the field's order, as many as the time is expected to be enough for. All without a limit.
+
+    One that is expected to take more than all of it is passed over: what comes after may be quick."""
+    room = HEAT_SHARE * left_s * workers
+    chosen: list[Runner] = []
+    spent = 0.0
+    for runner in waiting:
+        cost = 0.0 if runner.first is not None or runner.state else costs.first_s(runner, share)
+        if cost > left_s:
+            continue
+        if spent + cost > room and len(chosen) >= FEWEST:
+            break
+        chosen.append(runner)
+        spent += cost
+    return chosen
+
+
+def going_on(
+    heat: Sequence[Runner], rivals: Sequence[Runner], outcomes: Callable[[Runner], Table], *,
+    metric: Metric, blends: Blends | None, seed: int, first: bool,
+) -> list[Runner]:
+    """Of a heat, who goes on, best first. rivals: those of earlier heats that have gone on, on the same first fold."""
+    order = ranked([*heat, *rivals], metric)
+    most = FIRST if first else LATER
+    best = order[0]
+    tables = {r.entrant.name: outcomes(r) for r in order[:20]}
+    mixed = set()
+    if blends is not None and len(tables) > 1:
+        mixed = set(greedy(tables, best.entrant.name, metric, blends))
+    chosen: list[Runner] = []
+    for place, runner in enumerate(order):
+        if runner not in heat or len(chosen) == most:
+            continue
+        sure = place < SURE if first else place == 0
+        if sure or runner.entrant.name in mixed or (first and _near(runner, best, outcomes, metric, seed)):
+            chosen.append(runner)
+    return chosen
+
+
+def _near(runner: Runner, best: Runner, outcomes: Callable[[Runner], Table], metric: Metric, seed: int) -> bool:
+    return compare(metric, outcomes(best), outcomes(runner), seed=seed).tied
+
+
+def ranked(runners: Sequence[Runner], metric: Metric) -> list[Runner]:
+    """Best first by the first fold; ties keep the order given. Those that have not finished it are left out."""
+    through = [r for r in runners if r.first is not None and r.state != "failed"]
+    return sorted(through, key=lambda r: -metric.goodness(r.first["score"] if r.first else float("nan")))

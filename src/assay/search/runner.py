@@ -1,0 +1,51 @@
+"""An entrant on its way through the race."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from assay.search.entrants import Entrant
+
+
+@dataclass(eq=False)
+class Runner:
+    """An entrant on its way: what each finished fold answered, and why it went no further."""
+
+    entrant: Entrant
+    done: dict[int, dict[str, Any]] = field(default_factory=dict)
+    running: set[int] = field(default_factory=set)
+    state: str = ""                             # "", dropped, failed, cut
+    note: str = ""
+    screened: dict[str, Any] | None = None      # what it answered after learning from a share of the first fold
+    screening: bool = False
+
+    @property
+    def first(self) -> dict[str, Any] | None:
+        """What it is ranked by before it has finished all folds."""
+        return self.screened or self.done.get(0)
+
+    @property
+    def begun(self) -> bool:
+        return bool(self.done or self.running or self.screened or self.screening)
+
+    @property
+    def settled(self) -> Mapping[str, Any]:
+        """Settings that its first fold found, for the others."""
+        found: Mapping[str, Any] = self.done.get(0, {}).get("settled", {})
+        return found
+
+    @property
+    def answer_s(self) -> float:
+        """Seconds that one fold's model takes for a case, among many."""
+        first = self.first
+        return first["predict_s"] / max(1, first["cases"]) if first else 0.0
+
+    def complete(self, folds: int) -> bool:
+        return len(self.done) == folds
+
+    @property
+    def fold_s(self) -> float:
+        """Seconds that its slowest finished fold took, fit and confrontation."""
+        return max((d["fit_s"] + d["predict_s"] for d in self.done.values()), default=0.0)
