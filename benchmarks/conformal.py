@@ -27,7 +27,7 @@ from assay.metrics import lookup
 from assay.paradigms.supervised.finish import Finished
 from assay.paradigms.supervised.task import PARADIGM, SupervisedTask
 from assay.problem import problem
-from assay.search.ensemble import Blend
+from assay.search.blend import Blend
 from assay.stages.finish import ALIKE
 from assay.stats.conformal import bound
 

@@ -30,7 +30,7 @@ from assay.paradigms.supervised.finish import load as load_finished
 from assay.paradigms.supervised.target import Target
 from assay.paradigms.supervised.task import PARADIGM, SupervisedTask
 from assay.problem import problem
-from assay.search.ensemble import Blend
+from assay.search.blend import Blend
 from assay.stats.conformal import bound, fewest, rank
 from assay.store.package import load_model, save_model
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from assay.contract import Context
-from assay.search.ensemble import Blend
+from assay.search.blend import Blend
 from assay.testing import Check
 from assay.testing.subject import FIT0, HELD0, Subject
 from everything import checks, recipes_and_problems, subject_of

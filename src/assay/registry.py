@@ -25,7 +25,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "supervised": "assay.paradigms.supervised.task:PARADIGM",
     },
     "assay.loaders": {
-        "blend": "assay.search.ensemble:load_blend",
+        "blend": "assay.search.blend:load_blend",
         "supervised": "assay.paradigms.supervised.model:load",
         "supervised.finished": "assay.paradigms.supervised.finish:load",
     },

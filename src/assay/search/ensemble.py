@@ -1,4 +1,4 @@
-"""Several models answering as one, and how their weights are chosen without fooling oneself.
+"""How the weights of several models that answer as one are chosen without fooling oneself.
 
 Greedy selection with replacement on out-of-fold outcomes (Caruana et al. 2004, "Ensemble selection from
 libraries of models"), judged on cases that did not choose the weights, kept only if it is better than
@@ -10,17 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import polars as pl
 
-from assay import registry
 from assay.capabilities import Blends
-from assay.contract import Array, Metric, Model, Signature, Table
-from assay.files import read_json, write_json
-from assay.nested import load_parts, save_parts
+from assay.contract import Array, Metric, Table
 from assay.stats.paired import Difference, compare
 
 MOST_CASES = 20_000
@@ -31,37 +26,6 @@ CANDIDATES = 16
 
 STEPS = 25
 """Greedy steps: published experience finds no gain beyond (AutoGluon-Tabular, arXiv 2003.06505)."""
-
-
-@dataclass(frozen=True)
-class Blend:
-    """A model made of models: the weighted mean of their answers, as their paradigm blends them."""
-
-    loader: ClassVar[str] = "blend"
-
-    models: tuple[Model, ...]
-    weights: tuple[float, ...]
-    paradigm: str
-
-    @property
-    def signature(self) -> Signature:
-        return self.models[0].signature
-
-    def predict(self, batch: Table, /) -> Table:
-        paradigm: Blends = registry.load("assay.paradigms", self.paradigm)
-        return paradigm.blend([m.predict(batch) for m in self.models], self.weights)
-
-    def save(self, folder: Path, /) -> None:
-        write_json(folder / "blend.json", {"paradigm": self.paradigm, "weights": self.weights})
-        for i, model in enumerate(self.models):
-            save_parts(model, folder / f"part-{i:02d}")
-
-
-def load_blend(folder: Path) -> Blend:
-    said = read_json(folder / "blend.json")
-    weights = tuple(float(w) for w in said["weights"])
-    models = tuple(load_parts(folder / f"part-{i:02d}") for i in range(len(weights)))
-    return Blend(models, weights, str(said["paradigm"]))
 
 
 @dataclass(frozen=True)

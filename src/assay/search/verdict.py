@@ -14,7 +14,8 @@ from assay.capabilities import Blends
 from assay.contract import Array, Estimate, Metric, Model, Paradigm, Table
 from assay.errors import AssayError
 from assay.report import figures
-from assay.search.ensemble import Blend, Mixture, mix
+from assay.search.blend import Blend
+from assay.search.ensemble import Mixture, mix
 from assay.search.race import LEAST_REFIT, Race
 from assay.search.runner import Runner
 from assay.stats.folds import against

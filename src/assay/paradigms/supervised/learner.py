@@ -16,9 +16,24 @@ from assay.contract import Array
 
 Goal = Literal["regression", "binary", "multiclass", "multilabel"]
 
-Encoding = Literal["codes", "numbers"]
+Encoding = Literal["codes", "numbers", "crossed"]
 """codes: float32 (n, d), missing is NaN, a category is its integer code (for trees).
-numbers: float64 (n, d), no NaN, numbers standardised, categories one-hot (for everything that adds or measures)."""
+numbers: float64 (n, d), no NaN, numbers standardised, categories one-hot (for everything that adds or measures).
+crossed: codes, and beside them arithmetic of numbers and means by category where those pay; it looks at the truth."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What there is to learn, for an encoding that looks at it: y, k and unit as in a `Lesson`.
+
+    alone: inputs that are not to be crossed with others"""
+
+    goal: Goal
+    y: Array
+    k: int
+    seed: int = 0
+    unit: Array | None = None
+    alone: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from assay.errors import PairingError
 from assay.paradigms.supervised.learner import Encoding, Goal, Learner, Lesson
 from assay.paradigms.supervised.model import SupervisedModel
 from assay.paradigms.supervised.target import Coder
-from assay.paradigms.supervised.task import SupervisedTask
+from assay.paradigms.supervised.task import SupervisedTask, units
 from assay.splits import TEST_ROLE, group_plan, random_plan
 
 EVERY_GOAL: frozenset[Goal] = frozenset(("regression", "binary", "multiclass", "multilabel"))
@@ -46,6 +46,10 @@ class SupervisedRecipe(ABC):
     @abstractmethod
     def learn(self, lesson: Lesson, ctx: Context, /) -> Learner:
         """A fitted learner. The same lesson, settings and seed give the same learner."""
+
+    def reads(self) -> Encoding:
+        """The encoding that these settings call for."""
+        return self.encoding
 
     def space(self) -> Mapping[str, Any]:
         """What may be varied: field -> ("log" | "int_log" | "uniform" | "int", low, high) or ("choice", *values)."""
@@ -82,7 +86,7 @@ class SupervisedRecipe(ABC):
         if len(rows) < len(cases):
             cases = cases[rows]
             coder = Coder.fit(task.target, cases)
-        encoder, X = task.encoded(cases, self.encoding)
+        encoder, X = task.encoded(cases, self.reads())
         lesson = lesson_of(coder, cases, X, encoder.categorical, task.metrics[0].name,
                            val=self.early_stops and self.holds_out(), seed=ctx.seed)
         left = replace(ctx, budget_s=max(ctx.budget_s - (time.monotonic() - started), 0.0))
@@ -104,9 +108,7 @@ def constant(lesson: Lesson) -> Learner:
 def lesson_of(coder: Coder, cases: Table, X: Array, categorical: tuple[int, ...], metric: str,
               *, val: bool, seed: int) -> Lesson:
     """The arrays of these cases, encoded already as X; with `val` some of them are set apart to stop early by."""
-    y, names, unit = coder.encode(cases), cases["unit"].to_numpy(), None
-    if cases["unit"].n_unique() < len(cases):
-        unit = np.unique(names, return_inverse=True)[1]
+    y, names, unit = coder.encode(cases), cases["unit"].to_numpy(), units(cases)
     whole = Lesson(coder.goal, X, y, coder.k, categorical=categorical, metric=metric, unit=unit)
     if not val or coder.k == 0:
         return whole

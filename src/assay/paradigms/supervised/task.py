@@ -16,9 +16,9 @@ from assay.contract import TEST, Array, Finding, Metric, Model, Signature, Split
 from assay.errors import DataError, LockedError, StoreError, TamperedError
 from assay.files import read_json, replacing, write_json
 from assay.paradigms.supervised.encode import Encoder
-from assay.paradigms.supervised.learner import Encoding, Goal
+from assay.paradigms.supervised.learner import Encoding, Goal, Truth
 from assay.paradigms.supervised.slices import Slice
-from assay.paradigms.supervised.target import Target, outcome_columns
+from assay.paradigms.supervised.target import Coder, Target, outcome_columns
 from assay.problem import Problem
 from assay.splits import Plan
 
@@ -142,18 +142,22 @@ class SupervisedTask:
         return rows
 
     def encoded(self, cases: Table, encoding: Encoding) -> tuple[Encoder, Array]:
-        """An encoder fitted on these cases, and what they become. The last of each is kept: not to be changed."""
+        """An encoder fitted on these cases, and what they become for learning. The last of each is kept: not to be
+        changed."""
         key = hashlib.sha256(cases["case_id"].to_numpy().tobytes()).digest()
         kept = self._remembered.get(encoding)
         if kept and kept[0] == key:
             return kept[1], kept[2]
-        table = self.inputs(cases)
-        encoder = Encoder.fit(table, self.signature.inputs, encoding, calendar_only=self.question.time)
-        X = encoder.transform(table)
+        encoder, X = Encoder.fit_transform(self.inputs(cases), self.signature.inputs, encoding, self._truth(cases),
+                                           calendar_only=self.question.time)
         self._remembered.pop(encoding, None)
         if X.nbytes <= REMEMBERED:
             self._remembered[encoding] = (key, encoder, X)
         return encoder, X
+
+    def _truth(self, cases: Table) -> Truth:
+        coder = Coder.fit(self.target, cases)
+        return Truth(self.goal, coder.encode(cases), coder.k, self.seed, units(cases))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_remembered": {}}
@@ -218,6 +222,13 @@ class SupervisedTask:
         """A hash of the test part's row numbers and truth."""
         cases = self.cases(TEST)
         return seal_of(cases.select(c for c in cases.columns if c == "case_id" or c.startswith("target")))
+
+
+def units(cases: Table) -> Array | None:
+    """Whole numbers (n,) int64, equal where cases are of one unit; None where each is its own."""
+    if cases["unit"].n_unique() == len(cases):
+        return None
+    return np.unique(cases["unit"].to_numpy(), return_inverse=True)[1]
 
 
 def grouped(values: pl.Series, ids: Array) -> pl.Series:

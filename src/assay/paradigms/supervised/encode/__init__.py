@@ -1,14 +1,15 @@
 """Columns of a table as one array of numbers: fitted on training rows, saved as JSON and safetensors.
 
-Each input becomes a block of columns; what a row becomes never depends on the other rows of its batch.
+Each input becomes a block of columns; the crossed encoding sets columns made of several inputs beside them.
+What a row becomes never depends on the other rows of its batch.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, get_args
 
 import numpy as np
 import polars as pl
@@ -17,12 +18,13 @@ from assay.contract import Array, Field, Table
 from assay.errors import TamperedError
 from assay.files import read_json, write_json
 from assay.paradigms.supervised.encode.categories import MOST_COLUMNS, Coded, OneHot
+from assay.paradigms.supervised.encode.crossed import Crosses
 from assay.paradigms.supervised.encode.numbers import Moment, Plain, Scaled
 from assay.paradigms.supervised.encode.text import Topics
-from assay.paradigms.supervised.learner import Encoding
+from assay.paradigms.supervised.learner import Encoding, Truth
 
 WIDEST = 2_000                                  # columns of all categories together, numbers encoding
-TOPICS: dict[Encoding, int] = {"codes": 48, "numbers": 200}
+TOPICS: dict[Encoding, int] = {"codes": 48, "numbers": 200, "crossed": 48}
 
 
 class Block(Protocol):
@@ -42,45 +44,72 @@ BLOCKS: dict[str, Any] = {b.kind: b for b in (Plain, Scaled, Moment, Coded, OneH
 
 @dataclass(frozen=True)
 class Encoder:
-    """Inputs, each with its block, in the order of the array's columns."""
+    """Inputs, each with its block, in the order of the array's columns; then the crosses of those, if any."""
 
     encoding: Encoding
     inputs: tuple[str, ...]
     blocks: tuple[Block, ...]
+    crosses: Crosses | None = None
 
     @classmethod
     def fit(
         cls, table: Table, fields: tuple[Field, ...], encoding: Encoding, *, calendar_only: str | None = None
     ) -> Self:
-        """Learn from the rows of `table` how each field becomes columns; of `calendar_only` the days are left out."""
+        """Learn from the rows of `table` how each field becomes columns; of `calendar_only` the days are left out.
+
+        Crosses want the truth too, and give training rows another array than `transform` does: see `fit_transform`."""
         categories = sum(f.kind == "categorical" for f in fields)
         most = max(2, min(MOST_COLUMNS, WIDEST // max(categories, 1)))
         blocks = tuple(_block(table[f.name], f, encoding, most, f.name == calendar_only) for f in fields)
         return cls(encoding, tuple(f.name for f in fields), blocks)
 
+    @classmethod
+    def fit_transform(
+        cls, table: Table, fields: tuple[Field, ...], encoding: Encoding, truth: Truth, *,
+        calendar_only: str | None = None,
+    ) -> tuple[Self, Array]:
+        """The encoder, and what the rows that it learned from become: means of the target out of fold."""
+        encoder = cls.fit(table, fields, encoding, calendar_only=calendar_only)
+        X = encoder.transform(table)
+        if encoding != "crossed":
+            return encoder, X
+        from assay.paradigms.supervised.encode.crossing import cross
+
+        alone = frozenset(i for i, at in enumerate(encoder.sources) if encoder.inputs[at] in truth.alone)
+        crosses, beside = cross(X, encoder.categorical, truth, alone)
+        return replace(encoder, crosses=crosses), np.concatenate([X, beside], axis=1)
+
     @cached_property
-    def sources(self) -> tuple[int, ...]:
-        """Which input (its position) each column of the array comes from."""
+    def _plain(self) -> tuple[int, ...]:
+        """The input that each column comes from, crosses left out."""
         return tuple(i for i, block in enumerate(self.blocks) for _ in block.names)
 
     @cached_property
+    def sources(self) -> tuple[int, ...]:
+        """Which input (its position) each column of the array comes from, or comes from first."""
+        return self._plain + (self.crosses.sources(self._plain) if self.crosses else ())
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
-        """What each column of the array is, in words: 'Contract = Two year', 'tenure'."""
-        return tuple(f"{n}{part}" for n, block in zip(self.inputs, self.blocks, strict=True) for part in block.names)
+        """What each column of the array is, in words: 'Contract = Two year', 'tenure', 'length / width'."""
+        plain = tuple(f"{n}{part}" for n, block in zip(self.inputs, self.blocks, strict=True) for part in block.names)
+        return plain + (self.crosses.names(plain) if self.crosses else ())
 
     @cached_property
     def categorical(self) -> tuple[int, ...]:
         """Columns of the array that hold codes."""
-        return tuple(i for i, source in enumerate(self.sources) if self.blocks[source].kind == "coded")
+        return tuple(i for i, source in enumerate(self._plain) if self.blocks[source].kind == "coded")
 
     def transform(self, table: Table) -> Array:
         """(n, len(names)): float32 for codes, float64 for numbers; rows aligned with the table."""
-        X = np.empty((len(table), len(self.sources)), np.float32 if self.encoding == "codes" else np.float64)
+        X = np.empty((len(table), len(self.sources)), np.float64 if self.encoding == "numbers" else np.float32)
         at = 0
         for name, block in zip(self.inputs, self.blocks, strict=True):
             part = block.transform(table.get_column(name))
             X[:, at : at + part.shape[1]] = part
             at += part.shape[1]
+        if self.crosses:
+            self.crosses.fill(X[:, :at], X[:, at:])
         return X
 
     def save(self, folder: Path) -> None:
@@ -90,11 +119,10 @@ class Encoder:
         said: list[dict[str, Any]] = []
         arrays: dict[str, Array] = {}
         for i, (name, block) in enumerate(zip(self.inputs, self.blocks, strict=True)):
-            state = block.state()
-            arrays |= {f"{i}.{n}": np.ascontiguousarray(v) for n, v in state.items() if isinstance(v, np.ndarray)}
-            plain = {n: v for n, v in state.items() if not isinstance(v, np.ndarray)}
+            plain = _apart(block.state(), i, arrays)
             said.append({"input": name, "block": block.kind, **plain})
-        write_json(folder / "encoder.json", {"encoding": self.encoding, "inputs": said})
+        crosses = {"crosses": _apart(self.crosses.state(), len(said), arrays)} if self.crosses is not None else {}
+        write_json(folder / "encoder.json", {"encoding": self.encoding, "inputs": said, **crosses})
         if arrays:
             save_file(arrays, folder / "encoder.safetensors")
 
@@ -105,12 +133,22 @@ class Encoder:
             said = read_json(folder / "encoder.json")
             arrays = _arrays(folder / "encoder.safetensors")
             encoding = said["encoding"]
-            if encoding not in ("codes", "numbers"):
+            if encoding not in get_args(Encoding):
                 raise ValueError(f"there is no encoding {encoding!r}")
             blocks = tuple(BLOCKS[s["block"]].build(s, arrays.get(i, {})) for i, s in enumerate(said["inputs"]))
-            return cls(encoding, tuple(str(s["input"]) for s in said["inputs"]), blocks)
+            bare = cls(encoding, tuple(str(s["input"]) for s in said["inputs"]), blocks)
+            if encoding != "crossed":
+                return bare
+            crosses = Crosses.build(said["crosses"], arrays.get(len(blocks), {}), len(bare.names), bare.categorical)
+            return replace(bare, crosses=crosses)
         except (OSError, KeyError, TypeError, ValueError, AttributeError) as wrong:
             raise TamperedError(f"the encoder in {folder} cannot be read: {wrong}") from None
+
+
+def _apart(state: dict[str, Any], i: int, arrays: dict[str, Array]) -> dict[str, Any]:
+    """What JSON can hold of a state; its arrays go to `arrays`, under the number of its input."""
+    arrays |= {f"{i}.{n}": np.ascontiguousarray(v) for n, v in state.items() if isinstance(v, np.ndarray)}
+    return {n: v for n, v in state.items() if not isinstance(v, np.ndarray)}
 
 
 def _arrays(path: Path) -> dict[int, dict[str, Array]]:

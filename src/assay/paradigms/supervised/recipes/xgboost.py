@@ -37,11 +37,15 @@ class XGBoost(SupervisedRecipe):
     patience: int | None = None
     refit: bool = True                          # once more on all rows, with the number of rounds that was best
     exactly: int | None = None                  # so many rounds, known from another fold: none are held out to stop by
+    crossed: bool = False                       # learns from crossed columns too
 
     title: ClassVar[str] = "XGBoost"
     encoding: ClassVar[Encoding] = "codes"
     order: ClassVar[float] = 14.0
     early_stops: ClassVar[bool] = True
+
+    def reads(self) -> Encoding:
+        return "crossed" if self.crossed else self.encoding
 
     def space(self) -> Mapping[str, Any]:
         """After TabArena's (Erickson et al. 2025, arXiv 2506.16791)."""

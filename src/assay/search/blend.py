@@ -1,0 +1,44 @@
+"""Several models answering as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from assay import registry
+from assay.capabilities import Blends
+from assay.contract import Model, Signature, Table
+from assay.files import read_json, write_json
+from assay.nested import load_parts, save_parts
+
+
+@dataclass(frozen=True)
+class Blend:
+    """A model made of models: the weighted mean of their answers, as their paradigm blends them."""
+
+    loader: ClassVar[str] = "blend"
+
+    models: tuple[Model, ...]
+    weights: tuple[float, ...]
+    paradigm: str
+
+    @property
+    def signature(self) -> Signature:
+        return self.models[0].signature
+
+    def predict(self, batch: Table, /) -> Table:
+        paradigm: Blends = registry.load("assay.paradigms", self.paradigm)
+        return paradigm.blend([m.predict(batch) for m in self.models], self.weights)
+
+    def save(self, folder: Path, /) -> None:
+        write_json(folder / "blend.json", {"paradigm": self.paradigm, "weights": self.weights})
+        for i, model in enumerate(self.models):
+            save_parts(model, folder / f"part-{i:02d}")
+
+
+def load_blend(folder: Path) -> Blend:
+    said = read_json(folder / "blend.json")
+    weights = tuple(float(w) for w in said["weights"])
+    models = tuple(load_parts(folder / f"part-{i:02d}") for i in range(len(weights)))
+    return Blend(models, weights, str(said["paradigm"]))
