@@ -40,6 +40,7 @@ class CatBoost(SupervisedRecipe):
     encoding: ClassVar[Encoding] = "codes"
     order: ClassVar[float] = 12.0
     early_stops: ClassVar[bool] = True
+    monotonic: ClassVar[bool] = True
 
     def space(self) -> Mapping[str, Any]:
         """After TabArena's (Erickson et al. 2025, arXiv 2506.16791)."""
@@ -75,12 +76,13 @@ class CatBoost(SupervisedRecipe):
             "logging_level": "Silent", "allow_writing_files": False,
             "learning_rate": self.learning_rate, "one_hot_max_size": self.one_hot_max_size,
             "max_ctr_complexity": self.max_ctr_complexity, "boosting_type": "Plain",
+            **({"monotone_constraints": list(lesson.monotone)} if lesson.monotone else {}),
         }
 
 
 def _loss(lesson: Lesson) -> str:
     if lesson.goal == "regression":
-        return "MAE" if lesson.metric == "mae" else "RMSE"
+        return "MAE" if lesson.metric == "mae" and not any(lesson.monotone) else "RMSE"
     return {"binary": "Logloss", "multiclass": "MultiClass", "multilabel": "MultiLogloss"}[lesson.goal]
 
 

@@ -44,6 +44,7 @@ class LightGBM(SupervisedRecipe):
     encoding: ClassVar[Encoding] = "codes"
     order: ClassVar[float] = 10.0
     early_stops: ClassVar[bool] = True
+    monotonic: ClassVar[bool] = True
 
     def space(self) -> Mapping[str, Any]:
         """After TabArena's (Erickson et al. 2025, arXiv 2506.16791)."""
@@ -97,13 +98,14 @@ class LightGBM(SupervisedRecipe):
             "bagging_fraction": self.bagging_fraction, "bagging_freq": 1, "feature_fraction": self.feature_fraction,
             "lambda_l1": self.lambda_l1, "lambda_l2": self.lambda_l2, "extra_trees": self.extra_trees,
             "cat_smooth": smooth if self.cat_smooth is None else self.cat_smooth,
-            "cat_l2": l2 if self.cat_l2 is None else self.cat_l2,
+            "cat_l2": l2 if self.cat_l2 is None else self.cat_l2, "monotone_constraints": list(lesson.monotone) or None,
         }
 
 
 def _objective(lesson: Lesson) -> dict[str, Any]:
     if lesson.goal == "regression":
-        loss = "l1" if lesson.metric == "mae" else "l2"
+        absolute = lesson.metric == "mae" and not any(lesson.monotone)      # its leaves are renewed: no constraint
+        loss = "l1" if absolute else "l2"
         return {"objective": loss, "metric": loss}
     if lesson.goal == "multiclass":
         return {"objective": "multiclass", "metric": "multi_logloss", "num_class": lesson.k}

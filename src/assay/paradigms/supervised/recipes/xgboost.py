@@ -39,6 +39,7 @@ class XGBoost(SupervisedRecipe):
     encoding: ClassVar[Encoding] = "codes"
     order: ClassVar[float] = 14.0
     early_stops: ClassVar[bool] = True
+    monotonic: ClassVar[bool] = True
 
     def space(self) -> Mapping[str, Any]:
         """After TabArena's (Erickson et al. 2025, arXiv 2506.16791)."""
@@ -73,12 +74,14 @@ class XGBoost(SupervisedRecipe):
             "max_depth": self.max_depth, "min_child_weight": self.min_child_weight, "subsample": self.subsample,
             "colsample_bynode": self.colsample_bynode, "lambda": self.reg_lambda, "alpha": self.reg_alpha,
             "max_cat_to_onehot": self.max_cat_to_onehot,
+            **({"monotone_constraints": lesson.monotone} if lesson.monotone else {}),
         }
 
 
 def _objective(lesson: Lesson) -> dict[str, Any]:
     if lesson.goal == "regression":
-        loss, judge = ("absoluteerror", "mae") if lesson.metric == "mae" else ("squarederror", "rmse")
+        absolute = lesson.metric == "mae" and not any(lesson.monotone)      # its leaves are renewed: no constraint
+        loss, judge = ("absoluteerror", "mae") if absolute else ("squarederror", "rmse")
         return {"objective": f"reg:{loss}", "eval_metric": judge}
     if lesson.goal == "multiclass":
         return {"objective": "multi:softprob", "eval_metric": "mlogloss", "num_class": lesson.k}
