@@ -44,9 +44,13 @@ def load(ref: str | Path, /, *, store: str | Path | None = None) -> Loaded:
     return _load.load(ref, store=_at(store))
 
 
-def evaluate(model: Loaded | str | Path, data: Any, /, *, store: str | Path | None = None) -> Report:
-    """Every metric with its interval on labelled cases the model has not met."""
-    return _evaluate.evaluate(model, data, store=_at(store))
+def evaluate(
+    model: Loaded | str | Path, data: Any, /, *, metric: str | None = None, store: str | Path | None = None
+) -> Report:
+    """Every metric with its interval on labelled cases the model has not met.
+
+    metric: one to put first, or a function of yours as "./metrics.py:profit"."""
+    return _evaluate.evaluate(model, data, metric=metric, store=_at(store))
 
 
 def compare(run: str, other: str, /, *, store: str | Path | None = None) -> list[Comparison]:

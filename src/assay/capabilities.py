@@ -22,11 +22,37 @@ class NamesTasks(Protocol):
 
 
 @runtime_checkable
+class Honours(Protocol):
+    """A paradigm that honours some of `problem.HONOURED`. Without it a problem that declares any of them is refused."""
+
+    def honours(self) -> frozenset[str]: ...
+
+
+@runtime_checkable
 class Blends(Protocol):
     """A paradigm whose models' answers can be averaged. Without it the best single recipe is refitted."""
 
     def blend(self, answers: Sequence[Table], weights: Sequence[float], /) -> Table:
         """The weighted mean of what several models predicted, or attempted, for the same rows."""
+        ...
+
+
+@runtime_checkable
+class Races(Protocol):
+    """A task that recipes are to be compared on by another reading of the metric that decides, such as labels cut
+    where they serve it best. Without it they are compared by the metric itself."""
+
+    def raced(self) -> Task:
+        """The same question with the same cases, for the race alone: its first metric has the same name."""
+        ...
+
+
+@runtime_checkable
+class JudgedBy(Protocol):
+    """A task that can be judged by another metric than its own: one that is known, or a function of the user's."""
+
+    def judged_by(self, metric: str, /) -> Task:
+        """The same question, this metric first. Raises UnknownName or ProblemError for one that cannot be had."""
         ...
 
 

@@ -205,7 +205,9 @@ class Recipe(Protocol):
     order: ClassVar[float]                      # the race starts recipes from low to high: what pays early first
 
     def refuses(self, task: Task, /) -> str | None:
-        """Why this recipe cannot learn this task, in words; None if it can."""
+        """Why this recipe cannot learn this task, in words; None if it can.
+
+        Where it could, but for something that the problem declares, the words name the flag: --monotone."""
         ...
 
     def fit(self, task: Task, ctx: Context, /) -> Model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
@@ -38,8 +38,40 @@ def _listed(value: Any) -> Any:
     return list(value)
 
 
+_SIGN = {"+": 1, "+1": 1, "1": 1, "-": -1, "-1": -1}
+
+
+def _signed(value: Any) -> Any:
+    """"age=+,price=-", or a mapping to +, -, 1 or -1: always column -> 1 or -1."""
+    if isinstance(value, str):
+        parts = [part.rpartition("=") for part in _listed(value)]
+        if not all(column and equals for column, equals, _ in parts):
+            raise ValueError("write a column and a sign, such as age=+,price=-")
+        value = {column.strip(): sign for column, _, sign in parts}
+    if not isinstance(value, dict):
+        raise ValueError("write a column and a sign, such as age=+,price=-")
+    return {str(column): _SIGN.get(str(sign).strip(), sign) for column, sign in value.items()}
+
+
+def _worded(value: Any) -> Any:
+    """Classes as text, also where YAML read yes and no as true and false."""
+    if not isinstance(value, dict):
+        raise ValueError("write what answering costs by the truth, such as {sick: {well: 5}, well: {sick: 1}}")
+    return {_word(truth): {_word(answer): cost for answer, cost in row.items()} if isinstance(row, dict) else row
+            for truth, row in value.items()}
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 Span = Annotated[float, BeforeValidator(seconds)]
 Names = Annotated[list[str], BeforeValidator(_listed)]
+Signs = Annotated[dict[str, Literal[1, -1]], BeforeValidator(_signed)]
+Costs = Annotated[dict[str, dict[str, float]], BeforeValidator(_worded)]
+
+HONOURED = ("weights", "balance", "monotone", "costs")
+"""Settings that a paradigm must say it honours (capabilities.Honours): elsewhere they are refused, never ignored."""
 
 
 class Problem(BaseModel):
@@ -55,7 +87,8 @@ class Problem(BaseModel):
     name: str | None = Field(default=None, description="what the model is registered as; from the data's name")
     budget_s: Span = Field(default=60.0, gt=0, description="wall-clock time for the whole run, like 60, 5m, 2h")
     trials: int | None = Field(default=None, ge=1, description="stop after so many recipes instead of by time")
-    metric: str | None = Field(default=None, description="the metric that decides; chosen by the data")
+    metric: str | None = Field(default=None, description="the metric that decides, or a function of yours as "
+                               "./metrics.py:profit or module:function; chosen by the data")
     recipes: Names = Field(default=[], description="only these recipes; all that fit")
     types: dict[str, Kind] = Field(default={}, description="column -> kind, where the inferred kind is wrong")
     drop: Names = Field(default=[], description="columns to leave out")
@@ -63,6 +96,10 @@ class Problem(BaseModel):
     time: str | None = Field(default=None, description="the column of time: the test part is the latest")
     positive: str | None = Field(default=None, description="the class looked for, of two; a yes, else the rarer")
     sensitive: Names = Field(default=[], description="columns by which the errors are shown apart")
+    weights: str | None = Field(default=None, description="the column that says how much each row counts in learning")
+    balance: bool = Field(default=False, description="let every class count as much in learning, however rare it is")
+    monotone: Signs = Field(default={}, description="column -> + or -: the answer may only rise, or fall, with it")
+    costs: Costs = Field(default={}, description="truth -> answer -> what that answer costs, or a file that says so")
     test: float = Field(default=0.2, gt=0, lt=0.9, description="the share of cases locked away as the test part")
     folds: int | None = Field(default=None, ge=1, le=20, description="folds of the race; by the number of cases")
     workers: int | None = Field(default=None, ge=1, description="processes of the race; by the number of cores")
@@ -95,6 +132,8 @@ def problem(source: Any = None, /, **said: Any) -> Problem:
         said["data"] = source
     if "budget" in said:
         said["budget_s"] = said.pop("budget")
+    if isinstance(said.get("costs"), str | Path):
+        said["costs"] = _yaml(Path(said["costs"]))
     if "data" not in said:
         raise ProblemError("no data was named. Say which file, folder or environment, as in: assay train churn.csv")
     try:
@@ -104,19 +143,28 @@ def problem(source: Any = None, /, **said: Any) -> Problem:
 
 
 def _from_yaml(path: Path) -> dict[str, Any]:
+    """What a problem.yaml says; files that it names are looked for beside it."""
+    said = _yaml(path)
+    for key in ("data", "costs", "metric"):
+        named = said.get(key)
+        if isinstance(named, str) and not Path(named).is_absolute():
+            file, colon, function = named.rpartition(":") if key == "metric" else (named, "", "")
+            if file and (path.parent / file).exists():
+                said[key] = f"{path.parent / file}{colon}{function}"
+    return said
+
+
+def _yaml(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
         said = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ProblemError(f"{path}: there is no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as wrong:
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as wrong:
         raise ProblemError(f"{path} is not readable YAML: {' '.join(str(wrong).split())}") from None
     if not isinstance(said, dict):
         raise ProblemError(f"{path}: wanted a mapping such as 'data: churn.csv', got {type(said).__name__}")
-    data = said.get("data")
-    if isinstance(data, str) and not Path(data).is_absolute() and (path.parent / data).exists():
-        said["data"] = str(path.parent / data)
     return said
 
 

@@ -80,7 +80,7 @@ def _writer(out: Path) -> str:
     return _WRITERS[ending]
 
 
-def evaluate(name: str, data: str, /, *, common: Common = Common()) -> None:
+def evaluate(name: str, data: str, /, *, metric: str | None = None, common: Common = Common()) -> None:
     """Every metric, with its interval, on labelled rows that the model has not met.
 
     Parameters
@@ -89,10 +89,12 @@ def evaluate(name: str, data: str, /, *, common: Common = Common()) -> None:
         A model: churn, churn@champion, churn:3, last, a run, or a folder.
     data
         A file of new rows with the target in it.
+    metric
+        One to put first, or a function of yours: ./metrics.py:profit or module:function.
     """
     from assay.stages.evaluate import evaluate as test
 
-    report = test(name, data, store=common.named_store())
+    report = test(name, data, metric=metric, store=common.named_store())
     common.say(_value(report), _lines(report))
 
 

@@ -39,6 +39,10 @@ def train(
     time: str | None = None,
     positive: str | None = None,
     sensitive: str | None = None,
+    weights: str | None = None,
+    balance: bool = False,
+    monotone: str | None = None,
+    costs: str | None = None,
     test: float | None = None,
     folds: int | None = None,
     workers: int | None = None,
@@ -68,7 +72,7 @@ def train(
     trials
         Stop after so many recipes instead of by time.
     metric
-        The metric that decides; chosen by the data.
+        The metric that decides, or a function of yours: ./metrics.py:profit or module:function; chosen by the data.
     recipes
         Only these recipes, with commas; all that fit.
     type
@@ -83,6 +87,14 @@ def train(
         The class looked for, of two; a word for yes, else the rarer one.
     sensitive
         Columns by which the errors are shown apart, with commas.
+    weights
+        The column that says how much each row counts in learning; scores count every case once.
+    balance
+        Let every class count as much in learning, however rare it is.
+    monotone
+        Numbers with which the answer may only rise or fall: age=+,price=-.
+    costs
+        A YAML file that says what each answer costs by the truth, such as {sick: {well: 5}, well: {sick: 1}}.
     test
         The share of cases locked away as the test part, of a table at most 50,000; 0.2 if not said.
     folds
@@ -103,7 +115,8 @@ def train(
     said: dict[str, Any] = {
         "target": target, "task": task, "name": name, "budget": budget, "trials": trials, "metric": metric,
         "recipes": recipes, "types": _kinds(type or []), "drop": drop, "group": group, "time": time,
-        "positive": positive, "sensitive": sensitive, "test": test, "folds": folds, "workers": workers, "seed": seed,
+        "positive": positive, "sensitive": sensitive, "weights": weights, "balance": balance or None,
+        "monotone": monotone, "costs": costs, "test": test, "folds": folds, "workers": workers, "seed": seed,
         "allow_leaks": allow_leaks or None, "options": _options(options),
     }
     said = {key: value for key, value in said.items() if value not in (None, {})}

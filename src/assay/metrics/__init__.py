@@ -50,6 +50,11 @@ def _family(goal: str, part: str) -> tuple[Metric, ...]:
     return found
 
 
+def known(goal: str) -> dict[str, Metric]:
+    """Every metric of a goal by its name, those that are computed on request among them."""
+    return {m.name: m for part in ("METRICS", "ON_REQUEST") for m in _family(goal, part)}
+
+
 def lookup(goal: str, name: str) -> Metric:
     """The metric of a goal by its name, or by an alias such as auc, logloss, acc.
 
@@ -60,15 +65,15 @@ def lookup(goal: str, name: str) -> Metric:
     """
     if goal not in GOALS:
         raise UnknownName(f"there are no metrics for the goal {goal!r}. {nearest(goal, GOALS)}")
-    known = {m.name: m for part in ("METRICS", "ON_REQUEST") for m in _family(goal, part)}
+    there = known(goal)
     plain = name.strip().casefold().replace("-", "_").replace(" ", "_")
-    plain = plain if plain in known else ALIASES.get(plain, plain)
-    plain = plain if plain in known else _ELSEWHERE.get((goal, plain), plain)
-    if plain in known:
-        return known[plain]
-    guess = nearest(plain, known)
+    plain = plain if plain in there else ALIASES.get(plain, plain)
+    plain = plain if plain in there else _ELSEWHERE.get((goal, plain), plain)
+    if plain in there:
+        return there[plain]
+    guess = nearest(plain, there)
     guess = f"{guess} " if guess.startswith("Did") else ""
-    raise UnknownName(f"there is no metric {name!r} for {goal}. {guess}Those that fit: {', '.join(known)}.")
+    raise UnknownName(f"there is no metric {name!r} for {goal}. {guess}Those that fit: {', '.join(there)}.")
 
 
 def applicable(columns: Sequence[str]) -> tuple[Metric, ...]:

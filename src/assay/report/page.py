@@ -70,6 +70,7 @@ TITLES = {
     "outcomes.confusion": "Which class is taken for which",
     "outcomes.calibration": "Can the probabilities be believed?",
     "outcomes.coverage": "Does the truth lie where it said?", "calibrators": "Calibrated out of fold",
+    "cut": "Where yes begins",
     "bounds": "How far off an answer may be",
     "outcomes.curves": "What any threshold would give", "outcomes.residuals": "How far off the numbers are",
     "outcomes.slices": "Group by group", "outcomes.regions": "The worst-off regions",

@@ -57,16 +57,18 @@ def describe(task: Task, paradigm: str) -> list[dict[str, Any]]:
     for place, pick in enumerate(house.portfolio(task)):
         found = plain.get(pick.recipe)
         if found is not None and "settings" in found and not found["refuses"] and not found["baseline"]:
-            listed.append(_suggested(found, pick, place))
+            listed.append(_suggested(found, pick, place, task))
     named = {d["name"] for d in listed}
     return [*listed, *(d for d in plain.values() if d["name"] not in named)]
 
 
-def _suggested(found: Mapping[str, Any], pick: Suggestion, place: int) -> dict[str, Any]:
+def _suggested(found: Mapping[str, Any], pick: Suggestion, place: int, task: Task) -> dict[str, Any]:
+    recipe: Recipe = registry.load("assay.recipes", found["registered"])(**pick.settings)
     entrant = Entrant(**found).varied(pick.name, pick.settings) if pick.settings else Entrant(**found)
-    costs = {"first_s": pick.first_s, "next_s": pick.next_s, "memory_mb": pick.memory_mb}
+    known = {"first_s": pick.first_s, "next_s": pick.next_s, "memory_mb": pick.memory_mb}
     # between what must run and the recipes that nothing is known of
-    return {**dataclasses.asdict(entrant), **costs, "name": pick.name, "order": 2 + place / 1000}
+    return {**dataclasses.asdict(entrant), **known, "name": pick.name, "order": 2 + place / 1000,
+            "refuses": recipe.refuses(task)}
 
 
 def _described(registered: str, task: Task) -> dict[str, Any]:

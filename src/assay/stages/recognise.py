@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assay import registry
-from assay.capabilities import NamesTasks
+from assay.capabilities import Honours, NamesTasks
 from assay.contract import Paradigm
 from assay.errors import ProblemError, nearest
-from assay.problem import Problem
+from assay.problem import HONOURED, Problem
 
 
 def recognise(problem: Problem) -> tuple[str, Paradigm]:
-    """(registered name, paradigm). Raises ProblemError where none claims the problem."""
+    """(registered name, paradigm). Raises ProblemError where none claims the problem, or the one that does cannot
+    honour what it declares."""
+    name, paradigm = _claimed(problem)
+    honoured = paradigm.honours() if isinstance(paradigm, Honours) else frozenset()
+    refused = [setting for setting in HONOURED if getattr(problem, setting) and setting not in honoured]
+    if refused:
+        raise ProblemError(f"{', '.join(f'--{s}' for s in refused)} cannot be honoured for {name}. Leave it out.")
+    return name, paradigm
+
+
+def _claimed(problem: Problem) -> tuple[str, Paradigm]:
     known = registry.names("assay.paradigms")
     if problem.task in known:
         return problem.task, registry.load("assay.paradigms", problem.task)

@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from assay.capabilities import Races
 from assay.checks.court import Court, hold_court, mended
 from assay.contract import TEST, TRAIN, Estimate, Finding, Model, Paradigm, Report, Table, Task
 from assay.errors import GateError, ProblemError, StoreError
@@ -34,7 +35,7 @@ from assay.stages.finish import finished
 from assay.stages.load import Loaded
 from assay.stages.prove import attempt_within, put_side_by_side, report_on
 from assay.stages.recognise import recognise
-from assay.stages.refuse import refusal
+from assay.stages.refuse import left_out, refusal
 from assay.store import looks, receipt, signing
 from assay.store.disk import telling
 from assay.store.models import name_from, valid_name
@@ -263,8 +264,9 @@ class _Life:
         described = workers.described()
         runners = entrants(described, self.task, problem.recipes, trials=problem.trials)
         missing = [d["refuses"] for d in described if "settings" not in d]           # its library is missing
-        self.cut += [said for said in missing if said not in self.cut]
-        return Race(self.task, self.paradigm, runners, self.run.folder / "race", workers=workers, clock=self.clock,
+        self.cut += [said for said in (*missing, *left_out(described, problem.recipes)) if said not in self.cut]
+        raced = self.task.raced() if isinstance(self.task, Races) else self.task
+        return Race(raced, self.paradigm, runners, self.run.folder / "race", workers=workers, clock=self.clock,
                     emit=self.emit, trials=problem.trials)
 
     def hold_race(self, race: Race) -> None:
@@ -301,7 +303,7 @@ class _Life:
         report = Report(report.task, report.split, report.metrics, report.outcomes,
                         (*report.findings, learning_curve(race), *found))
         self._keep("test", ours.outcomes)
-        return report, put_side_by_side(race.metric, verdict.chosen, ours.outcomes, others, self.task.seed,
+        return report, put_side_by_side(self.task.metrics[0], verdict.chosen, ours.outcomes, others, self.task.seed,
                                         level=self.look.level)
 
     def _data(self) -> str:

@@ -13,6 +13,7 @@ import polars as pl
 from assay.contract import TEST, TRAIN, Array, Field, Metric, Model, Signature, Table
 from assay.errors import ProblemError, nearest
 from assay.paradigms.supervised import slices
+from assay.paradigms.supervised.declared import costs_of, declared, try_out
 from assay.paradigms.supervised.goal import GOALS, Asked, as_words, ask, label
 from assay.paradigms.supervised.model import coder_of
 from assay.paradigms.supervised.target import Coder, Target
@@ -49,24 +50,27 @@ def bind(problem: Problem, progress: Callable[[str], None]) -> SupervisedTask:
     asked = ask(answers, task=problem.task, positive=problem.positive)
     rows = typed.table[asked.kept].with_columns(asked.answers)
     rows, kept, notes = _with_moments(rows, asked.kept, problem.time)
+    target = replace(asked.target, costs=costs_of(problem.costs, asked.target))
     records, used = _chosen(typed.columns, problem, targets, rows)
     if not used:
         raise ProblemError(f"no column of {problem.declared()['data']} is left to predict {targets[0]!r} from. "
                            "Say --types for a column that was taken for an id.")
-    plan = _plan(rows, kept, problem, asked.target)
+    plan = _plan(rows, kept, problem, target)
     train = rows[plan.rows(TRAIN)]
-    signature = Signature(tuple(_field(c, train) for c in used), asked.target.outputs(),
+    signature = Signature(tuple(_field(c, train) for c in used), target.outputs(),
                           tuple(r["name"] for r in records if not r["used"]))
-    metrics, why_metric = metrics_for(asked.target, problem.metric, train)
+    metrics, why_metric, judge = metrics_for(target, problem.metric, train)
+    more = declared(problem, rows, target, signature)
     question = Question(
-        title=f"{' and '.join(targets[:3])} in {_called(problem.data)}", target=asked.target, signature=signature,
+        title=f"{' and '.join(targets[:3])} in {_called(problem.data)}", target=target, signature=signature,
         metric=metrics[0].name, why_metric=why_metric, why_goal=asked.why, seed=problem.seed, group=problem.group,
         time=problem.time, sensitive=tuple(problem.sensitive), classes=_counts(asked), columns=tuple(records),
         slices=slices.choose(train, signature.inputs, problem.sensitive),
-        notes=(*typed.notes, *asked.notes, *notes),
+        **{**more, "notes": (*typed.notes, *asked.notes, *notes, *more["notes"])}, judge=judge,
     )
     names = {c.name for c in typed.columns if c.kind == "id" and c.name not in problem.drop}    # the court reads them
-    needed = {*targets, *(f.name for f in signature.inputs), *problem.sensitive, problem.group, problem.time, *names}
+    needed = {*targets, *(f.name for f in signature.inputs), *problem.sensitive, problem.group, problem.time,
+              problem.weights, *names}
     return SupervisedTask(question, rows.select(c for c in rows.columns if c in needed), kept, kept, plan, metrics)
 
 
@@ -103,7 +107,7 @@ def rebind(model: Model, data: Any) -> SupervisedTask:
     if not len(kept):
         raise ProblemError(f"the target {target.columns[0]!r} is missing in all rows of {called}.")
     rows = pl.concat([conform(raw, model.signature, what=called, extra="drop"), answers], how="horizontal")[kept]
-    metrics, why = metrics_for(target, None)
+    metrics, why, _ = metrics_for(target, None)
     left = len(raw) - len(kept)
     question = Question(
         title=f"{' and '.join(target.columns[:3])} in {called}", target=target, signature=model.signature,
@@ -149,13 +153,14 @@ def _named(problem: Problem, columns: Sequence[str]) -> list[str]:
                            + (f" and {len(columns) - 30} more" if len(columns) > 30 else ""))
     said: list[tuple[str, str | None]] = [("target", c) for c in problem.target]
     said += [("sensitive", c) for c in problem.sensitive] + [("drop", c) for c in problem.drop]
-    said += [("group", problem.group), ("time", problem.time)]
+    said += [("group", problem.group), ("time", problem.time), ("weights", problem.weights)]
+    said += [("monotone", c) for c in problem.monotone]
     for what, column in said:
         if column is not None and column not in columns:
             raise ProblemError(f"--{what} names {column!r}, which is not a column of {_called(problem.data)}. "
                                f"{nearest(column, columns)}")
     for column in problem.target:
-        if column in (problem.group, problem.time) or column in problem.drop:
+        if column in (problem.group, problem.time, problem.weights) or column in problem.drop:
             raise ProblemError(f"{column!r} is named as the target and as something else; a column has one role.")
     return list(dict.fromkeys(problem.target))
 
@@ -187,10 +192,12 @@ def _role(column: Any, problem: Problem, targets: Sequence[str], rows: Table) ->
         return "the target"
     if column.name in problem.drop:
         return "left out, as asked"
-    if column.name == problem.group:
-        return "says which rows belong together; not learned from"
-    if column.name == problem.time and column.kind != "datetime":
-        return "says when; not learned from, since later values were never met"
+    said = {problem.group: "says which rows belong together; not learned from",
+            problem.weights: "says how much each row counts in learning; not learned from"}
+    if column.kind != "datetime":
+        said[problem.time] = "says when; not learned from, since later values were never met"
+    if column.name in said:
+        return said[column.name]
     if column.kind in ("id", "constant"):
         return f"left out: {column.why}"
     return "left out: no value where the target is known" if rows[column.name].null_count() == len(rows) else ""
@@ -228,20 +235,58 @@ def _counts(asked: Asked) -> dict[str, int]:
 # --- which metric decides -----------------------------------------------------------------------
 
 
-def metrics_for(target: Target, chosen: str | None, train: Table | None = None) -> tuple[tuple[Metric, ...], str]:
-    """All metrics of the goal, the one that decides first, and why it does. `train` holds the target's columns."""
-    from assay.metrics import FAMILIES, lookup
+def metrics_for(
+    target: Target, chosen: str | None, train: Table | None = None
+) -> tuple[tuple[Metric, ...], str, dict[str, str] | None]:
+    """All metrics of the target, the one that decides first; why it does; and where it stands, if it is the user's.
 
+    train: rows that hold the target's columns. Raises UnknownName, ProblemError."""
+    from assay.metrics.custom import custom, is_custom
+
+    if chosen and is_custom(chosen):
+        own, judge = custom(chosen, target.goal)
+        if train is not None:
+            try_out(own, target, train)
+        return _all(target, own), f"it is the problem's own: {chosen}", judge
     name, why = (chosen, "the problem says so") if chosen else _fitting(target, train)
-    first = lookup(target.goal, name)
-    return (first, *(m for m in FAMILIES[target.goal] if m.name != first.name)), why
+    return _all(target, _named_metric(target, name)), why, None
+
+
+def metrics_of(question: Question) -> tuple[Metric, ...]:
+    """The metrics of a question that was saved. Raises as `metrics.custom.again` where one is the user's."""
+    from assay.metrics.custom import again
+
+    target = question.target
+    own = again(question.judge, target.goal) if question.judge else None
+    return _all(target, own or _named_metric(target, question.metric))
+
+
+def _named_metric(target: Target, name: str) -> Metric:
+    from assay.metrics import lookup
+    from assay.metrics.costs import cost_metric
+
+    return cost_metric(target.classes, target.costs) if name == "cost" and target.costs else lookup(target.goal, name)
+
+
+def _all(target: Target, first: Metric) -> tuple[Metric, ...]:
+    from assay.metrics import FAMILIES
+    from assay.metrics.costs import cost_metric
+
+    family = FAMILIES[target.goal] + ((cost_metric(target.classes, target.costs),) if target.costs else ())
+    return (first, *(m for m in family if m.name != first.name))
+
+
+USUAL = {
+    "multiclass": ("log_loss", "it asks for probabilities that can be trusted for every class"),
+    "multilabel": ("macro_average_precision", "every label counts the same, however rare"),
+}
 
 
 def _fitting(target: Target, train: Table | None) -> tuple[str, str]:
-    if target.goal == "multiclass":
-        return "log_loss", "it asks for probabilities that can be trusted for every class"
-    if target.goal == "multilabel":
-        return "macro_average_precision", "every label counts the same, however rare"
+    if target.costs:
+        return "cost", "the problem says what each answer costs"
+    if target.goal in USUAL:
+        return USUAL[target.goal]
     if target.goal == "binary":
         rare = _rare_share(train[target.columns[0]], target) if train is not None else 0.5
         if rare < 0.1:

@@ -38,6 +38,7 @@ class Choice:
     losses: Mapping[str, float]
     gain: Difference | None
     why_not: str = ""
+    lacks: bool = False                         # there were too few cases to try anything
 
 
 def choose(
@@ -49,7 +50,7 @@ def choose(
     interval over units), and must not make `metric`, which decides, surely worse."""
     lacks = _lacks(y_NK, unit_N)
     if lacks:
-        return Choice(None, p_NK, {}, None, lacks)
+        return Choice(None, p_NK, {}, None, lacks, lacks=True)
     methods: tuple[Method, ...] = METHODS if p_NK.shape[1] <= MOST_COLUMNS else METHODS[:1]
     part_N = parts(unit_N, seed)
     tried: dict[str, Array] = {"none": p_NK}

@@ -73,10 +73,11 @@ class Conformity:
         half = bound(self.scores, level, self.units) * self.scale(value_N)
         return value_N - half, value_N + half
 
-    def probable(self, p_NK: Array, level: float) -> Array:
-        """Which classes (N, K) are in the set: those within the bound, and the most probable one always."""
+    def probable(self, p_NK: Array, level: float, answer_N: Array | None = None) -> Array:
+        """Which classes (N, K) are in the set: those within the bound, and always the one that is answered, the most
+        probable if nothing is said of it."""
         inside = 1.0 - p_NK <= bound(self.scores, level, self.units)
-        inside[np.arange(len(p_NK)), p_NK.argmax(axis=1)] = True
+        inside[np.arange(len(p_NK)), p_NK.argmax(axis=1) if answer_N is None else answer_N] = True
         return inside
 
 
@@ -142,4 +143,5 @@ def bounded(answers: Table, target: Target, conformity: Conformity, level: float
         low, high = conformity.around(answers["value"].to_numpy(), level)
         return answers.with_columns(pl.Series("low", low), pl.Series("high", high))
     p_NK = answers.select(f"p.{c}" for c in target.classes).to_numpy()
-    return answers.with_columns(sets(target, conformity.probable(p_NK, level)).alias("set"))
+    said = answers["label"].cast(pl.String).cast(pl.Enum(list(target.classes))).to_physical().to_numpy()
+    return answers.with_columns(sets(target, conformity.probable(p_NK, level, said)).alias("set"))

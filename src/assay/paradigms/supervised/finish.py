@@ -20,9 +20,10 @@ from assay.errors import TamperedError, UserError
 from assay.files import read_json, replacing, write_json
 from assay.nested import load_parts, save_parts
 from assay.paradigms.supervised import finish_told
-from assay.paradigms.supervised.calibrate import Choice, choose
+from assay.paradigms.supervised.calibrate import Choice, choose, said
 from assay.paradigms.supervised.calibrators import METHODS, Calibrator, Curve
 from assay.paradigms.supervised.conformal import MOST_SCORES, Conformity, Scale, bounded, of_classes, of_numbers, spread
+from assay.paradigms.supervised.cut import answer, raced
 from assay.paradigms.supervised.model import coder_of
 from assay.paradigms.supervised.target import Coder, Target, answer_columns
 from assay.stats.resample import unit_codes
@@ -35,12 +36,14 @@ FACTS, ARRAYS, INNER = "finish.json", "finish.safetensors", "model"
 class Finished:
     """A model of this paradigm with its probabilities calibrated and its answers bounded, where there is what it takes.
 
-    conformity is None for several labels at once, and where no case was held out."""
+    conformity is None for several labels at once, and where no case was held out. cut: of two classes, the probability
+    from which the one looked for is answered; None for the class of least expected cost, or the likeliest."""
 
     model: Model
     target: Target
     calibrator: Calibrator | None
     conformity: Conformity | None
+    cut: float | None = None
     loader: ClassVar[str] = "supervised.finished"
 
     @property
@@ -54,10 +57,10 @@ class Finished:
     def predict(self, batch: Table, /) -> Table:
         """Raises SchemaError where the batch does not fit the signature."""
         answers = self.model.predict(batch)
-        if self.calibrator is None:
+        if self.calibrator is None and self.cut is None and not self.target.costs:
             return answers
         p_NK = answers.select(f"p.{name}" for name in self.target.names).to_numpy()
-        return answer_columns(self.target, self.calibrator(p_NK))
+        return answer_columns(self.target, p_NK if self.calibrator is None else self.calibrator(p_NK), self.cut)
 
     def predict_within(self, batch: Table, level: float, /) -> Table:
         """The answers, and `low` and `high`, or `set`, beside them.
@@ -71,7 +74,7 @@ class Finished:
 
     def save(self, folder: Path, /) -> None:
         arrays: dict[str, Array] = {}
-        facts: dict[str, Any] = {"format": 1, "method": None, "curves": 0, "units": None}
+        facts: dict[str, Any] = {"format": 2, "method": None, "curves": 0, "units": None, "cut": self.cut}
         if self.calibrator is not None:
             facts |= {"method": self.calibrator.method, "curves": len(self.calibrator.curves)}
             for i, curve in enumerate(self.calibrator.curves):
@@ -93,15 +96,18 @@ def load(folder: Path) -> Finished:
     """A finished model that was saved. Raises TamperedError where its files are not what `save` writes."""
     try:
         facts, arrays = read_json(folder / FACTS), load_file(folder / ARRAYS)
-        known = isinstance(facts, dict) and facts["format"] == 1
-        method, curves, units = facts["method"], facts["curves"], facts["units"]
+        known = isinstance(facts, dict) and facts["format"] in (1, 2)
+        method, curves, units, cut = facts["method"], facts["curves"], facts["units"], facts.get("cut")
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as wrong:
         raise TamperedError(f"reading what finishes a model from {folder}: {' '.join(str(wrong).split())}") from None
     _require(folder, known and all(a.dtype == np.float64 for a in arrays.values()), "it has another format")
     model = load_parts(folder / INNER)
     target = coder_of(model).target
+    sound = cut is None or (isinstance(cut, float) and 0 <= cut <= 1 and target.goal == "binary")
+    _require(folder, sound, f"its cut is {cut!r}, no probability of one of two classes")
     calibrator = None if method is None else _calibrator(folder, target, method, curves, arrays)
-    return Finished(model, target, calibrator, None if units is None else _conformity(folder, target, units, arrays))
+    conformity = None if units is None else _conformity(folder, target, units, arrays)
+    return Finished(model, target, calibrator, conformity, cut)
 
 
 def _calibrator(folder: Path, target: Target, method: Any, curves: Any, arrays: dict[str, Array]) -> Calibrator:
@@ -151,14 +157,17 @@ def finished(
         conformity = of_numbers(said_N, true_N, unit_N, seed).averaged(differ / squared)
         return Finished(model, target, None, conformity), (finish_told.bounds(target, conformity, timed),)
     p_NK, y_NK = _chances(target, outcomes)
-    choice = choose(target, outcomes, p_NK, y_NK, unit_N, metric, seed)
+    choice = choose(target, outcomes, p_NK, y_NK, unit_N, raced(metric, target), seed)
     told = [finish_told.calibration(target, choice, p_NK, y_NK)]
+    answered = answer(metric, target, said(target, outcomes, choice.honest), enough=not choice.lacks, seed=seed)
+    told += answered.told
     if target.goal == "multilabel":
         return Finished(model, target, choice.calibrator, None), tuple(told)
     sure = of_classes(choice.honest, y_NK.argmax(axis=1), unit_N)
     differ = spread([_true_chance(target, choice, t) for t in alike])
     sure = sure.averaged(differ / max(sure.scores.var(), TINY), about_mean=True)
-    return Finished(model, target, choice.calibrator, sure), (*told, finish_told.bounds(target, sure, timed))
+    done = Finished(model, target, choice.calibrator, sure, answered.cut)
+    return done, (*told, finish_told.bounds(target, sure, timed))
 
 
 def _true_chance(target: Target, choice: Choice, outcomes: Table) -> Array:

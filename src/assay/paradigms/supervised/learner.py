@@ -43,10 +43,12 @@ class Lesson:
     X        (n, d) in the recipe's encoding
     y        regression: float64 (n,). binary, multiclass: int64 (n,) in 0..k-1, every class present.
              multilabel: float64 (n, k) of 0 and 1
-    weight   float64 (n,), mean one, or None
+    weight   float64 (n,), above zero, mean one over these rows and those for early stopping; or None
     k        classes, labels, or 1 for regression
     categorical  positions of columns of X that hold codes (codes encoding only)
     metric   the name of the metric that decides
+    monotone a sign a column of X: the scores may only rise (1) or fall (-1) with it, or do as they like (0); empty
+             where none is declared, and then for numbers and two classes alone
     unit     int64 (n,), equal where rows are of one unit and must stay together; None where each row is its own
     X_val, y_val, weight_val  rows for early stopping, disjoint from X; None unless the recipe sets `early_stops`
     """
@@ -58,6 +60,7 @@ class Lesson:
     weight: Array | None = None
     categorical: tuple[int, ...] = ()
     metric: str = ""
+    monotone: tuple[int, ...] = ()
     unit: Array | None = None
     X_val: Array | None = None
     y_val: Array | None = None

@@ -15,6 +15,7 @@ import numpy as np
 
 from assay.contract import Array, Context, Model, Table, Task
 from assay.errors import PairingError
+from assay.paradigms.supervised.declared import counted, signs, weight_of
 from assay.paradigms.supervised.learner import Encoding, Goal, Learner, Lesson
 from assay.paradigms.supervised.model import SupervisedModel
 from assay.paradigms.supervised.target import Coder
@@ -42,6 +43,8 @@ class SupervisedRecipe(ABC):
     order: ClassVar[float] = 50.0
     early_stops: ClassVar[bool] = False         # wants X_val and y_val, unless no row can be spared
     max_rows: ClassVar[int | None] = None       # learns from a stratified sample of so many rows at most
+    weighs: ClassVar[bool] = True               # honours `Lesson.weight`
+    monotonic: ClassVar[bool] = False           # honours `Lesson.monotone`
 
     @abstractmethod
     def learn(self, lesson: Lesson, ctx: Context, /) -> Learner:
@@ -72,6 +75,13 @@ class SupervisedRecipe(ABC):
             return f"{self.title} fits a table; {task.title!r} is of another kind ({task.name})"
         if task.goal not in self.goals:
             return f"{self.title} learns {_either(sorted(self.goals))}; {task.title!r} is {task.goal}"
+        q = task.question
+        if q.monotone and not self.monotonic:
+            return f"{self.title} cannot keep --monotone"
+        if q.monotone and self.reads() == "crossed":
+            return f"{self.title} with crossed columns cannot keep --monotone"
+        if (q.weights or q.balance) and not self.weighs:
+            return f"{self.title} cannot keep {'--weights' if q.weights else '--balance'}"
         return None
 
     def fit(self, task: Task, ctx: Context, /) -> SupervisedModel:
@@ -80,7 +90,7 @@ class SupervisedRecipe(ABC):
         why_not = self.refuses(task)
         if why_not or not isinstance(task, SupervisedTask):
             raise PairingError(f"{why_not}.")
-        cases = task.cases(ctx.split)
+        cases = counted(task, task.cases(ctx.split))
         coder = Coder.fit(task.target, cases)
         rows = _sampled(coder, cases, self.max_rows, ctx.seed)
         if len(rows) < len(cases):
@@ -88,7 +98,8 @@ class SupervisedRecipe(ABC):
             coder = Coder.fit(task.target, cases)
         encoder, X = task.encoded(cases, self.reads())
         lesson = lesson_of(coder, cases, X, encoder.categorical, task.metrics[0].name,
-                           val=self.early_stops and self.holds_out(), seed=ctx.seed)
+                           val=self.early_stops and self.holds_out(), seed=ctx.seed, weight=weight_of(task, cases),
+                           monotone=signs(encoder, task.question.monotone))
         left = replace(ctx, budget_s=max(ctx.budget_s - (time.monotonic() - started), 0.0))
         learner = self.learn(lesson, left) if coder.k > 0 else constant(lesson)
         return SupervisedModel(task.signature, encoder, learner, coder)
@@ -106,10 +117,10 @@ def constant(lesson: Lesson) -> Learner:
 
 
 def lesson_of(coder: Coder, cases: Table, X: Array, categorical: tuple[int, ...], metric: str,
-              *, val: bool, seed: int) -> Lesson:
+              *, val: bool, seed: int, weight: Array | None = None, monotone: tuple[int, ...] = ()) -> Lesson:
     """The arrays of these cases, encoded already as X; with `val` some of them are set apart to stop early by."""
     y, names, unit = coder.encode(cases), cases["unit"].to_numpy(), units(cases)
-    whole = Lesson(coder.goal, X, y, coder.k, categorical=categorical, metric=metric, unit=unit)
+    whole = Lesson(coder.goal, X, y, coder.k, weight, categorical, metric, monotone, unit)
     if not val or coder.k == 0:
         return whole
     held = held_out(coder.strata(y), names, seed)
@@ -117,7 +128,8 @@ def lesson_of(coder: Coder, cases: Table, X: Array, categorical: tuple[int, ...]
     if not held.any():
         return whole
     return replace(whole, X=X[~held], y=y[~held], unit=None if unit is None else unit[~held], X_val=X[held],
-                   y_val=y[held])
+                   y_val=y[held], weight=None if weight is None else weight[~held],
+                   weight_val=None if weight is None else weight[held])
 
 
 def held_out(strata: Array, unit: Array, seed: int) -> Array:

@@ -24,12 +24,14 @@ class Target:
     columns   the target's column, or the label columns of a multilabel goal
     classes   as text: negative before positive (binary), sorted (multiclass), empty otherwise
     dtype     what the classes were before they became text
+    costs     costs[i][j], of answering class j where i is true, as declared; empty where the likeliest is answered
     """
 
     goal: Goal
     columns: tuple[str, ...]
     classes: tuple[str, ...] = ()
     dtype: Words = "string"
+    costs: tuple[tuple[float, ...], ...] = ()
 
     @property
     def positive(self) -> str | None:
@@ -61,6 +63,15 @@ class Target:
             return (*(Field(f"label.{c}", "boolean", "bool", optional=False) for c in self.columns), *p)
         kind: Literal["boolean", "categorical"] = "boolean" if self.dtype == "bool" else "categorical"
         return (Field("label", kind, self.dtype, optional=False, levels=self.classes[:100]), *p)
+
+    def answer(self, p_NK: Array, cut: float | None = None) -> Array:
+        """Which class to answer, (N,) codes: that of least expected cost (Elkan 2001, IJCAI), else the likeliest; of
+        two classes, with `cut`, the one looked for from that probability on.
+
+        The expected cost of answering j is sum over i of p_i costs[i][j]."""
+        if cut is not None:
+            return (p_NK[:, 1] >= cut).astype(np.int64)
+        return np.asarray((p_NK @ np.asarray(self.costs)).argmin(axis=1) if self.costs else p_NK.argmax(axis=1))
 
     def labels(self, codes: Array) -> pl.Series:
         """Class codes (n,) as the target wrote them: text, whole numbers or booleans."""
@@ -155,12 +166,12 @@ def rarest_label(y: Array) -> Array:
     return np.where(held.any(axis=1), 1 + order[held.argmax(axis=1)], 0) if len(order) else np.zeros(len(y), np.int64)
 
 
-def answer_columns(target: Target, p: Array) -> Table:
-    """Probabilities (n, classes or labels) as label and p columns. Two classes are cut at 0.5."""
+def answer_columns(target: Target, p: Array, cut: float | None = None) -> Table:
+    """Probabilities (n, classes or labels) as label and p columns. Two classes are cut at 0.5, or where `cut` says."""
     shown = {f"p.{c}": np.ascontiguousarray(p[:, i]) for i, c in enumerate(target.names)}
     if target.goal == "multilabel":
         return pl.DataFrame({**{f"label.{c}": p[:, i] >= 0.5 for i, c in enumerate(target.columns)}, **shown})
-    return pl.DataFrame([target.labels(p.argmax(axis=1)), *(pl.Series(n, v) for n, v in shown.items())])
+    return pl.DataFrame([target.labels(target.answer(p, cut)), *(pl.Series(n, v) for n, v in shown.items())])
 
 
 def outcome_columns(target: Target, answers: Table) -> Table:
@@ -176,17 +187,24 @@ def outcome_columns(target: Target, answers: Table) -> Table:
     return named.with_columns(*p, (pl.col("out.label") == positive).alias("out.positive"))
 
 
+def target_from(said: Any) -> Target:
+    """A target from JSON; one that was written before there were costs has none."""
+    costs = tuple(tuple(float(c) for c in row) for row in said.get("costs", ()))
+    return Target(said["goal"], tuple(said["columns"]), tuple(said["classes"]), said["dtype"], costs)
+
+
 def coder_from(said: dict[str, Any]) -> Coder:
     """A coder from JSON. Raises TamperedError where positions or lengths do not fit."""
     try:
         t = said["target"]
-        target = Target(t["goal"], tuple(t["columns"]), tuple(t["classes"]), t["dtype"])
+        target = target_from(t)
         coder = Coder(target, tuple(said["present"]), tuple(said["share"]), float(said["mean"]), float(said["sd"]))
         spoken(target.classes, target.dtype)
-    except (KeyError, TypeError, ValueError) as wrong:
+    except (KeyError, TypeError, ValueError, AttributeError) as wrong:
         raise TamperedError(f"the model's target cannot be read: {wrong!r}") from None
     names = len(target.names) if target.goal != "regression" else 0
     fits = target.goal in ("regression", "binary", "multiclass", "multilabel") and target.dtype in _DTYPES
+    fits = fits and (not target.costs or [len(row) for row in target.costs] == [names] * names)
     if not fits or len(coder.share) != names or not all(isinstance(i, int) and 0 <= i < names for i in coder.present):
         raise TamperedError("the model's target is not whole: its classes and their positions do not fit together")
     return coder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +18,7 @@ from assay.files import read_json, replacing, write_json
 from assay.paradigms.supervised.encode import Encoder
 from assay.paradigms.supervised.learner import Encoding, Goal, Truth
 from assay.paradigms.supervised.slices import Slice
-from assay.paradigms.supervised.target import Coder, Target, outcome_columns
+from assay.paradigms.supervised.target import Coder, Target, outcome_columns, target_from
 from assay.problem import Problem
 from assay.splits import Plan
 
@@ -31,6 +31,10 @@ class Question:
 
     columns   one record a column of the source, for reports
     metric    the name of the metric that decides
+    weights   the column that says how much each row counts in learning
+    balance   whether every class counts as much in learning, however rare
+    monotone  column -> 1 or -1: the answer may only rise, or fall, with it
+    judge     where the user's own function stands that decides, and its hash (metrics/custom.py)
     """
 
     title: str
@@ -47,6 +51,10 @@ class Question:
     classes: Mapping[str, int] = field(default_factory=dict)
     columns: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
+    weights: str | None = None
+    balance: bool = False
+    monotone: Mapping[str, int] = field(default_factory=dict)
+    judge: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +137,14 @@ class SupervisedTask:
 
     def set_aside(self, cases: Table, /) -> Table:
         """The columns that are kept and are neither features nor targets, aligned: ids, a group, a time."""
-        features = {f.name for f in self.signature.inputs}
+        features = {f.name for f in self.signature.inputs} | {self.question.weights}
         return self.data[self._rows(cases)].select(
             c for c in self.data.columns if c not in features and c not in self.target.columns)
+
+    def weights(self, cases: Table) -> Array | None:
+        """What these cases count in learning, (n,) as it stands in the data; None without --weights."""
+        column = self.question.weights
+        return None if column is None else self.data[self._rows(cases)][column].cast(pl.Float64).to_numpy()
 
     def _rows(self, cases: Table) -> Array:
         wanted = cases["case_id"].to_numpy()
@@ -181,6 +194,22 @@ class SupervisedTask:
         shuffled = inputs[name].gather(np.random.default_rng(seed).permutation(len(inputs)))
         return self._outcomes(model, cases, inputs.with_columns(shuffled))
 
+    # --- by which metric -----------------------------------------------------------------------
+
+    def raced(self) -> SupervisedTask:
+        """This task, its first metric read as recipes are fairly compared by (cut.py)."""
+        from assay.paradigms.supervised.cut import raced
+
+        return replace(self, metrics=(raced(self.metrics[0], self.target), *self.metrics[1:]))
+
+    def judged_by(self, metric: str, /) -> SupervisedTask:
+        """This task, another metric first: one of ours, or a function of the user's."""
+        from assay.paradigms.supervised.binding import metrics_for
+
+        metrics, why, judge = metrics_for(self.target, metric)
+        question = replace(self.question, metric=metrics[0].name, why_metric=why, judge=judge)
+        return replace(self, question=question, metrics=metrics)
+
     # --- what the court asks ---------------------------------------------------------------------
 
     def probe(self, fit: Table, held: Table, without: Sequence[str] = (), /) -> Table:
@@ -203,6 +232,8 @@ class SupervisedTask:
             "rows": len(self.order), "features": len(q.signature.inputs), "target": list(q.target.columns),
             "goal": q.target.goal, "why_goal": q.why_goal, "classes": dict(q.classes), "positive": q.target.positive,
             "unit": self.unit_of_resampling, "group": q.group, "time": q.time, "sensitive": list(q.sensitive),
+            "weights": q.weights, "balance": q.balance, "monotone": dict(q.monotone),
+            "costs": [list(row) for row in q.target.costs], "judge": dict(q.judge) if q.judge else None,
             "notes": list(q.notes), "columns": [dict(c) for c in q.columns],
         }
 
@@ -276,6 +307,9 @@ class Supervised:
 
         return tuple(GOALS)
 
+    def honours(self) -> frozenset[str]:
+        return frozenset(("weights", "balance", "monotone", "costs"))
+
     def bind(self, problem: Problem, progress: Callable[[str], None], /) -> SupervisedTask:
         from assay.paradigms.supervised.binding import bind
 
@@ -309,7 +343,7 @@ class Supervised:
 
 
 def open_task(folder: Path, *, test: bool) -> SupervisedTask:
-    from assay.paradigms.supervised.binding import metrics_for
+    from assay.paradigms.supervised.binding import metrics_of
 
     try:
         said = read_json(folder / "task.json")
@@ -325,7 +359,7 @@ def open_task(folder: Path, *, test: bool) -> SupervisedTask:
         together = np.concatenate([ids, more_ids])
         sorting = np.argsort(together, kind="stable")
         data, ids = pl.concat([data, more])[sorting], together[sorting]
-    metrics, _ = metrics_for(question.target, question.metric)
+    metrics = metrics_of(question)
     task = SupervisedTask(question, data, ids, order, plan, metrics)
     if test and task.seal() != said["seal"]:
         raise TamperedError(f"the test part in {folder} is not what was sealed when the task was made")
@@ -335,9 +369,8 @@ def open_task(folder: Path, *, test: bool) -> SupervisedTask:
 def question_from(said: dict[str, Any]) -> Question:
     from assay.paradigms.supervised.model import signature_from
 
-    t = said["target"]
     return Question(**{
-        **said, "target": Target(t["goal"], tuple(t["columns"]), tuple(t["classes"]), t["dtype"]),
+        **said, "target": target_from(said["target"]),
         "signature": signature_from(said["signature"]), "sensitive": tuple(said["sensitive"]),
         "slices": tuple(Slice(s["column"], tuple(s["levels"]), tuple(s["cuts"])) for s in said["slices"]),
         "columns": tuple(said["columns"]), "notes": tuple(said["notes"]),

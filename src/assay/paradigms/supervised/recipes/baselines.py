@@ -23,18 +23,34 @@ class Prior(SupervisedRecipe):
     encoding: ClassVar[Encoding] = "codes"
     baseline: ClassVar[bool] = True
     order: ClassVar[float] = 0.0
+    monotonic: ClassVar[bool] = True
 
     def learn(self, lesson: Lesson, _: Context, /) -> Learner:
         return Constant(prior(lesson.y, lesson), flat=lesson.goal == "regression")
 
 
 def prior(y: Array, lesson: Lesson) -> Array:
-    """The constant that fits y best: (k,) shares, or (1,) mean or median."""
+    """The constant that fits y best: (k,) shares, or (1,) mean or median, rows weighted."""
     if lesson.goal == "regression":
-        return np.array([np.median(y) if lesson.metric == "mae" else y.mean()])
+        middle = lesson.metric == "mae"
+        return np.array([_median(y, lesson.weight) if middle else np.average(y, weights=lesson.weight)])
     if lesson.goal == "multilabel":
-        return np.asarray(y.mean(axis=0))
-    return np.bincount(y, minlength=lesson.k) / len(y)
+        return np.asarray(np.average(y, axis=0, weights=lesson.weight))
+    count = np.bincount(y, lesson.weight, minlength=lesson.k)
+    return np.asarray(count / count.sum())
+
+
+def _median(y: Array, weight: Array | None) -> float:
+    """The least value that half of the weight does not exceed; the plain median without weights.
+
+    >>> _median(np.array([1.0, 2.0, 9.0]), np.array([1.0, 1.0, 3.0]))
+    9.0
+    """
+    if weight is None:
+        return float(np.median(y))
+    order = np.argsort(y, kind="stable")
+    half = np.cumsum(weight[order])
+    return float(y[order][np.searchsorted(half, half[-1] / 2)])
 
 
 @dataclass(frozen=True)
@@ -82,17 +98,19 @@ class OneColumn(SupervisedRecipe):
             return Constant(prior(lesson.y, lesson), flat=lesson.goal == "regression")
         rows = np.random.default_rng(ctx.seed).permutation(len(lesson.y))[:LOOKED_AT]
         Y = _answers(lesson.y[rows], lesson)
+        w = np.ones(len(lesson.y)) if lesson.weight is None else lesson.weight
         fold = np.arange(len(rows)) % 3
         losses = []
         for j in range(lesson.X.shape[1]):
             x = lesson.X[rows, j]
-            losses.append(_loss(_bins(x, _edges(x, j in lesson.categorical)), Y, fold))
+            losses.append(_loss(_bins(x, _edges(x, j in lesson.categorical)), Y, w[rows], fold))
         column = int(np.argmin(losses))
         edges = _edges(lesson.X[:, column], column in lesson.categorical)
         bins = _bins(lesson.X[:, column], edges)
         middle = lesson.goal == "regression" and lesson.metric == "mae"
         size = len(edges) + 2
-        table = _medians(bins, lesson.y, size) if middle else _means(bins, _answers(lesson.y, lesson), size)
+        table = _medians(bins, lesson.y, lesson.weight, size) if middle else _means(
+            bins, _answers(lesson.y, lesson), w, size)
         return Binned(column, lesson.X.shape[1], edges, table, flat=lesson.goal == "regression")
 
 
@@ -121,33 +139,34 @@ def _bins(x: Array, edges: Array) -> Array:
     return np.where(np.isnan(x), len(edges) + 1, np.searchsorted(edges, x.astype(np.float64), side="right"))
 
 
-def _means(bins: Array, Y: Array, size: int) -> Array:
-    """(size, k): the mean of Y in each bin, drawn towards the mean of all."""
-    count = np.bincount(bins, minlength=size)[:, None]
-    total: Array = np.stack([np.bincount(bins, Y[:, j], minlength=size) for j in range(Y.shape[1])], axis=1)
-    share: Array = Y.mean(axis=0)
+def _means(bins: Array, Y: Array, w: Array, size: int) -> Array:
+    """(size, k): the weighted mean of Y in each bin, drawn towards the mean of all."""
+    count = np.bincount(bins, w, minlength=size)[:, None]
+    total: Array = np.stack([np.bincount(bins, w * Y[:, j], minlength=size) for j in range(Y.shape[1])], axis=1)
+    share: Array = np.average(Y, axis=0, weights=w)
     drawn: Array = (total + PRIOR_ROWS * share) / (count + PRIOR_ROWS)
     return drawn
 
 
-def _medians(bins: Array, y: Array, size: int) -> Array:
-    """(size, 1): the median of y in each bin, that of all where a bin has few rows."""
-    table = np.full((size, 1), np.median(y))
+def _medians(bins: Array, y: Array, weight: Array | None, size: int) -> Array:
+    """(size, 1): the weighted median of y in each bin, that of all where a bin has few rows."""
+    table = np.full((size, 1), _median(y, weight))
     order = np.argsort(bins, kind="stable")
     found, start = np.unique(bins[order], return_index=True)
-    for bin_, part in zip(found, np.split(y[order], start[1:]), strict=True):
-        if len(part) >= PRIOR_ROWS:
-            table[bin_] = np.median(part)
+    for bin_, rows in zip(found, np.split(order, start[1:]), strict=True):
+        if len(rows) >= PRIOR_ROWS:
+            table[bin_] = _median(y[rows], None if weight is None else weight[rows])
     return table
 
 
-def _loss(bins: Array, Y: Array, fold: Array) -> float:
-    """Mean squared error of bin means over inner folds."""
+def _loss(bins: Array, Y: Array, w: Array, fold: Array) -> float:
+    """Weighted mean squared error of bin means over inner folds."""
     size = int(bins.max()) + 1
     errors = []
     for f in range(3):
         fit, held = fold != f, fold == f
-        errors.append(((Y[held] - _means(bins[fit], Y[fit], size)[bins[held]]) ** 2).mean())
+        squared = ((Y[held] - _means(bins[fit], Y[fit], w[fit], size)[bins[held]]) ** 2).mean(axis=1)
+        errors.append(np.average(squared, weights=w[held]))
     return float(np.mean(errors))
 
 

@@ -46,6 +46,7 @@ class CatBoost(SupervisedRecipe):
     encoding: ClassVar[Encoding] = "codes"
     order: ClassVar[float] = 12.0
     early_stops: ClassVar[bool] = True
+    monotonic: ClassVar[bool] = True
 
     def reads(self) -> Encoding:
         return "crossed" if self.crossed else self.encoding
@@ -96,12 +97,13 @@ class CatBoost(SupervisedRecipe):
             "logging_level": "Silent", "allow_writing_files": False,
             "learning_rate": self.learning_rate, "one_hot_max_size": self.one_hot_max_size,
             "max_ctr_complexity": self.max_ctr_complexity, "boosting_type": "Plain",
+            **({"monotone_constraints": list(lesson.monotone)} if lesson.monotone else {}),
         }
 
 
 def _loss(lesson: Lesson) -> str:
     if lesson.goal == "regression":
-        return "MAE" if lesson.metric == "mae" else "RMSE"
+        return "MAE" if lesson.metric == "mae" and not any(lesson.monotone) else "RMSE"
     return {"binary": "Logloss", "multiclass": "MultiClass", "multilabel": "MultiLogloss"}[lesson.goal]
 
 

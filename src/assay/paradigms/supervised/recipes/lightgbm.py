@@ -55,6 +55,7 @@ class LightGBM(SupervisedRecipe):
     encoding: ClassVar[Encoding] = "codes"
     order: ClassVar[float] = 10.0
     early_stops: ClassVar[bool] = True
+    monotonic: ClassVar[bool] = True
 
     def reads(self) -> Encoding:
         return "crossed" if self.crossed else self.encoding
@@ -121,12 +122,14 @@ class LightGBM(SupervisedRecipe):
             "cat_smooth": smooth if self.cat_smooth is None else self.cat_smooth,
             "cat_l2": l2 if self.cat_l2 is None else self.cat_l2,
             "max_cat_to_onehot": self.max_cat_to_onehot, "min_data_per_group": self.min_data_per_group,
+            "monotone_constraints": list(lesson.monotone) or None,
         }
 
 
 def _objective(lesson: Lesson) -> dict[str, Any]:
     if lesson.goal == "regression":
-        loss = "l1" if lesson.metric == "mae" else "l2"
+        absolute = lesson.metric == "mae" and not any(lesson.monotone)      # its leaves are renewed: no constraint
+        loss = "l1" if absolute else "l2"
         return {"objective": loss, "metric": loss}
     if lesson.goal == "multiclass":
         return {"objective": "multiclass", "metric": "multi_logloss", "num_class": lesson.k}

@@ -43,6 +43,7 @@ class XGBoost(SupervisedRecipe):
     encoding: ClassVar[Encoding] = "codes"
     order: ClassVar[float] = 14.0
     early_stops: ClassVar[bool] = True
+    monotonic: ClassVar[bool] = True
 
     def reads(self) -> Encoding:
         return "crossed" if self.crossed else self.encoding
@@ -86,12 +87,14 @@ class XGBoost(SupervisedRecipe):
             "max_depth": self.max_depth, "min_child_weight": self.min_child_weight, "subsample": self.subsample,
             "colsample_bynode": self.colsample_bynode, "lambda": self.reg_lambda, "alpha": self.reg_alpha,
             "max_cat_to_onehot": self.max_cat_to_onehot, "grow_policy": self.grow_policy, "max_leaves": self.max_leaves,
+            **({"monotone_constraints": lesson.monotone} if lesson.monotone else {}),
         }
 
 
 def _objective(lesson: Lesson) -> dict[str, Any]:
     if lesson.goal == "regression":
-        loss, judge = ("absoluteerror", "mae") if lesson.metric == "mae" else ("squarederror", "rmse")
+        absolute = lesson.metric == "mae" and not any(lesson.monotone)      # its leaves are renewed: no constraint
+        loss, judge = ("absoluteerror", "mae") if absolute else ("squarederror", "rmse")
         return {"objective": f"reg:{loss}", "eval_metric": judge}
     if lesson.goal == "multiclass":
         return {"objective": "multi:softprob", "eval_metric": "mlogloss", "num_class": lesson.k}
