@@ -50,24 +50,36 @@ def chances(classes: Sequence[Any], p: Any, question: Question) -> Any:
 
 def autogluon(question: Question, X: Any, y: Any, X_test: Any) -> Any:
     """AutoGluon with the preset it takes by itself; 'best' overran 60 s by a quarter when we measured it."""
-    import pandas as pd
+    predictor = fit_autogluon(question, X, y, seconds=seconds_left(question), folder="autogluon")
+    return answer_autogluon(predictor, X_test, question)
+
+
+def fit_autogluon(question: Question, X: Any, y: Any, *, seconds: float, folder: str, preset: str | None = None) -> Any:
+    """A predictor that lies in `folder`; `preset`: one of AutoGluon's words, such as "best"."""
     from autogluon.tabular import TabularPredictor
 
     names = {"rmse": "root_mean_squared_error", "mae": "mean_absolute_error", "median_ae": "median_absolute_error"}
     known = {"roc_auc", "log_loss", "average_precision", "accuracy", "balanced_accuracy", "f1", "mcc", "r2"}
     metric = names.get(question["metric"], question["metric"] if question["metric"] in known else None)
     more = {"positive_class": question["positive"]} if question["positive"] is not None else {}
-    predictor = TabularPredictor(label="target", problem_type=question["task"], eval_metric=metric, path="autogluon",
-                                 **more)
-    predictor.fit(X.assign(target=y), time_limit=seconds_left(question), num_cpus=question["cores"])
+    predictor = TabularPredictor(label="target", problem_type=question["task"], eval_metric=metric, path=folder, **more)
+    return predictor.fit(X.assign(target=y), time_limit=seconds, num_cpus=question["cores"], presets=preset)
+
+
+def answer_autogluon(predictor: Any, X: Any, question: Question) -> Any:
+    import pandas as pd
+
     if question["task"] == "regression":
-        return pd.DataFrame({"value": predictor.predict(X_test).to_numpy()})
-    p = predictor.predict_proba(X_test)
+        return pd.DataFrame({"value": predictor.predict(X).to_numpy()})
+    p = predictor.predict_proba(X)
     return chances(p.columns, p.to_numpy(), question)
 
 
 def flaml(question: Question, X: Any, y: Any, X_test: Any) -> Any:
-    import pandas as pd
+    return answer_flaml(fit_flaml(question, X, y, seconds=seconds_left(question)), X_test, question)
+
+
+def fit_flaml(question: Question, X: Any, y: Any, *, seconds: float) -> Any:
     from flaml import AutoML
 
     several = {"roc_auc": "roc_auc_ovr", "f1": "macro_f1"} if question["task"] == "multiclass" else {}
@@ -76,18 +88,27 @@ def flaml(question: Question, X: Any, y: Any, X_test: Any) -> Any:
              "mape": "mape"}
     model = AutoML()
     model.fit(X, y, task="regression" if question["task"] == "regression" else "classification",
-              metric=several.get(question["metric"], names.get(question["metric"], "auto")),
-              time_budget=seconds_left(question), n_jobs=question["cores"], seed=question["seed"], early_stop=False,
-              log_file_name="flaml.log")
+              metric=several.get(question["metric"], names.get(question["metric"], "auto")), time_budget=seconds,
+              n_jobs=question["cores"], seed=question["seed"], early_stop=False, log_file_name="flaml.log")
+    return model
+
+
+def answer_flaml(model: Any, X: Any, question: Question) -> Any:
+    import pandas as pd
+
     if question["task"] == "regression":
-        return pd.DataFrame({"value": model.predict(X_test)})
-    return chances(model.classes_, model.predict_proba(X_test), question)
+        return pd.DataFrame({"value": model.predict(X)})
+    return chances(model.classes_, model.predict_proba(X), question)
 
 
 def mljar(question: Question, X: Any, y: Any, X_test: Any) -> Any:
-    """mljar in the mode that it has for models that are to be used. Told a number of jobs, it leaves out its neural
-    network, so it takes all cores by itself."""
-    import pandas as pd
+    """mljar in the mode that it has for models that are to be used."""
+    model = fit_mljar(question, X, y, seconds=seconds_left(question), folder="mljar", mode="Perform")
+    return answer_mljar(model, X_test, question)
+
+
+def fit_mljar(question: Question, X: Any, y: Any, *, seconds: float, folder: str, mode: str) -> Any:
+    """Told a number of jobs, mljar leaves out its neural network, so it takes all cores by itself."""
     from supervised import AutoML
 
     task = {"binary": "binary_classification", "multiclass": "multiclass_classification"}.get(question["task"],
@@ -97,13 +118,19 @@ def mljar(question: Question, X: Any, y: Any, X_test: Any) -> Any:
     allowed = {"binary": ("auc", "logloss", "average_precision", "accuracy", "f1"),
                "multiclass": ("logloss", "accuracy", "f1")}.get(question["task"], ("rmse", "mae", "r2", "mape"))
     metric = names.get(question["metric"])
-    model = AutoML(results_path="mljar", mode="Perform", ml_task=task, total_time_limit=int(seconds_left(question)),
+    model = AutoML(results_path=folder, mode=mode, ml_task=task, total_time_limit=int(seconds),
                    eval_metric=metric if metric in allowed else "auto", random_state=question["seed"])
     model.fit(X, y)
-    if task == "regression":
-        return pd.DataFrame({"value": model.predict(X_test)})
-    columns = [c for c in model.predict_all(X_test[:1]).columns if c.startswith("prediction_")]
-    return chances([c.removeprefix("prediction_") for c in columns], model.predict_proba(X_test), question)
+    return model
+
+
+def answer_mljar(model: Any, X: Any, question: Question) -> Any:
+    import pandas as pd
+
+    if question["task"] == "regression":
+        return pd.DataFrame({"value": model.predict(X)})
+    columns = [c for c in model.predict_all(X[:1]).columns if c.startswith("prediction_")]
+    return chances([c.removeprefix("prediction_") for c in columns], model.predict_proba(X), question)
 
 
 TOOLS: dict[str, Callable[[Question, Any, Any, Any], Any]] = {"autogluon": autogluon, "flaml": flaml, "mljar": mljar}
