@@ -87,6 +87,7 @@ class Problem(BaseModel):
     name: str | None = Field(default=None, description="what the model is registered as; from the data's name")
     budget_s: Span = Field(default=60.0, gt=0, description="wall-clock time for the whole run, like 60, 5m, 2h")
     trials: int | None = Field(default=None, ge=1, description="stop after so many recipes instead of by time")
+    max_latency_s: Span | None = Field(default=None, gt=0, description="what one row may take to answer, like 1ms")
     metric: str | None = Field(default=None, description="the metric that decides, or a function of yours as "
                                "./metrics.py:profit or module:function; chosen by the data")
     recipes: Names = Field(default=[], description="only these recipes; all that fit")
@@ -130,8 +131,9 @@ def problem(source: Any = None, /, **said: Any) -> Problem:
         said = {**_from_yaml(Path(source)), **said}
     elif source is not None:
         said["data"] = source
-    if "budget" in said:
-        said["budget_s"] = said.pop("budget")
+    for plain, field_ in (("budget", "budget_s"), ("max_latency", "max_latency_s")):
+        if plain in said:
+            said[field_] = said.pop(plain)
     if isinstance(said.get("costs"), str | Path):
         said["costs"] = _yaml(Path(said["costs"]))
     if "data" not in said:
@@ -171,7 +173,7 @@ def _yaml(path: Path) -> dict[str, Any]:
 def _sentence(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"a problem has no setting {where!r}. {nearest(where, [*Problem.model_fields, 'budget'])}"
+        return f"a problem has no setting {where!r}. {nearest(where, [*Problem.model_fields, 'budget', 'max_latency'])}"
     said, got = error["msg"].removeprefix("Value error, "), repr(error["input"])
     wanted = said.replace("Input should be", "wanted")
     guess = nearest(str(error["input"]), get_args(Kind)) if error["loc"][0] == "types" else ""

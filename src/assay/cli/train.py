@@ -31,6 +31,7 @@ def train(
     name: str | None = None,
     budget: str | None = None,
     trials: int | None = None,
+    max_latency: str | None = None,
     metric: str | None = None,
     recipes: str | None = None,
     type: Annotated[list[str] | None, Parameter(alias="--types")] = None,
@@ -70,7 +71,9 @@ def train(
     budget
         Wall-clock time for the whole run: 60, 60s, 5m, 2h; 60 s if not said.
     trials
-        Stop after so many recipes instead of by time.
+        Stop after so many recipes with their settings instead of by time; the result is then the same every time.
+    max_latency
+        What one row may take to answer, like 1ms: what is chosen keeps to it, measured on this machine.
     metric
         The metric that decides, or a function of yours: ./metrics.py:profit or module:function; chosen by the data.
     recipes
@@ -114,6 +117,7 @@ def train(
     """
     said: dict[str, Any] = {
         "target": target, "task": task, "name": name, "budget": budget, "trials": trials, "metric": metric,
+        "max_latency": max_latency,
         "recipes": recipes, "types": _kinds(type or []), "drop": drop, "group": group, "time": time,
         "positive": positive, "sensitive": sensitive, "weights": weights, "balance": balance or None,
         "monotone": monotone, "costs": costs, "test": test, "folds": folds, "workers": workers, "seed": seed,

@@ -50,17 +50,18 @@ Job = tuple[Runner, int, float, float]          # runner, fold, share, seconds i
 class Race:
     """One race over a field of entrants. `run()` returns when nothing is left to try or the time is over.
 
-    trials: how many settings are tried in all besides the baselines; None: as many as the time allows."""
+    trials: how many settings are tried in all besides the baselines; None: as many as the time allows.
+    most_row_s: what one row may take; then the winners keep time to be fitted once more, as one model each."""
 
     def __init__(
         self, task: Task, paradigm: Paradigm, field_: Sequence[Entrant], folder: Path, *, workers: Workers,
-        clock: Clock, emit: Emit, trials: int | None = None,
+        clock: Clock, emit: Emit, trials: int | None = None, most_row_s: float = math.inf,
     ) -> None:
         self.task, self.folder, self.workers, self.clock, self.emit = task, folder, workers, clock, emit
         self.folds, self.metric = task.plan.folds, task.metrics[0]
         self.blends = paradigm if isinstance(paradigm, Blends) else None
         self.runners = [Runner(e) for e in field_]
-        self.trials = trials
+        self.trials, self.most_row_s = trials, most_row_s
         self.cases = len(task.plan.rows(Split("fit", 0)))
         self.share = heats.screen_share(self.cases)
         self.costs = Costs()
@@ -95,7 +96,7 @@ class Race:
             return self.left
         whole = self.left + time.monotonic() - self._from
         leader = max((r.fold_s for r in self._scored()[:1]), default=0.0)
-        refit = leader * REFIT if self.folds == 1 else 0.0
+        refit = leader * REFIT if self.folds == 1 or not math.isinf(self.most_row_s) else 0.0
         curve = min(1.5 * leader / self.workers.count, CURVE_PART * whole) if self.share == 1 else 0.0
         return self.left - (refit if refit < 0.6 * whole else 0.0) - curve
 

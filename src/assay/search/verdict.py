@@ -1,31 +1,30 @@
-"""From a race to a decision: the leaderboard with its doubt, the choice, and the model that carries it out."""
+"""From a race to a decision: the leaderboard with its doubt, and the choice."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from assay.capabilities import Blends
-from assay.contract import Array, Estimate, Metric, Model, Paradigm, Table
-from assay.errors import AssayError
+from assay.contract import Array, Estimate, Metric, Paradigm, Table
+from assay.errors import AssayError, ProblemError
 from assay.report import figures
-from assay.search.blend import Blend
 from assay.search.ensemble import Mixture, mix
-from assay.search.race import LEAST_REFIT, Race
+from assay.search.latency import affordable, prices, without_dearest
+from assay.search.race import Race
 from assay.search.runner import Runner
 from assay.stats.folds import against
 from assay.stats.intervals import estimate
 from assay.stats.paired import Difference, holm_from_best
-from assay.store.package import load_model
 
 EQUAL = 0.02
 """A cheaper recipe is taken for the best one only where it surely gives up less than this share of the gain
 over the baseline. Not being told apart is no evidence of being equal."""
+
+ROOM = 0.8
+"""Of the time that one row may take, what models may: the rest is for reading the row and mending the answer."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +66,11 @@ def decide(race: Race, paradigm: Paradigm) -> Verdict:
     metric, seed = race.metric, race.task.seed
     order = sorted(through, key=lambda r: -metric.goodness(metric.fn(scores[r.entrant.name])))
     best = order[0]
+    able = affordable(order, ROOM * race.most_row_s)
     fold = np.repeat(scope, [best.done[f]["cases"] for f in scope])
     gaps = against(metric, best.entrant.name, scores, fold, seed=seed)
-    mixture = _mixture(race, paradigm, scores, best, fold)
-    chosen, weights, why = _choose(order, gaps, mixture)
+    mixture = _mixture(race, paradigm, scores, able, fold)
+    chosen, weights, why = _choose(able, gaps if able[0] is best else _gaps(race, able, scores, fold), mixture)
     lines = _lines(race, order, gaps, scores)
     if chosen == "ensemble" and mixture is not None:
         top = Line(None, "ensemble", _recipe_of(weights), "best", estimate(metric, mixture.outcomes, seed=seed), None)
@@ -80,6 +80,27 @@ def decide(race: Race, paradigm: Paradigm) -> Verdict:
     return Verdict(tuple(lines), weights, chosen, why, runner_up, scope, candidates)
 
 
+def _gaps(race: Race, able: list[Runner], scores: Mapping[str, Table], fold: Array) -> Mapping[str, Difference]:
+    """How far those that answer in time are behind the best of them."""
+    theirs = {r.entrant.name: scores[r.entrant.name] for r in able}
+    return against(race.metric, able[0].entrant.name, theirs, fold, seed=race.task.seed)
+
+
+def slimmer(verdict: Verdict, race: Race, paradigm: Paradigm, took_s: float) -> Verdict:
+    """The verdict without the member that costs most for its weight, where a row took longer than was allowed.
+
+    Raises ProblemError where there is but one."""
+    left = without_dearest(verdict.weights, prices(verdict.ranked))
+    told = f"one row takes {1e3 * took_s:.2g} ms, and --max-latency allows {1e3 * race.most_row_s:.3g}ms"
+    if not left or not isinstance(paradigm, Blends):
+        raise ProblemError(f"{verdict.chosen} is the quickest that was found: {told}. Allow more.")
+    chosen = "ensemble" if len(left) > 1 else next(iter(left))
+    mean = paradigm.blend([verdict.scores[n] for n in left], list(left.values()))
+    scores = {**verdict.scores, **({"ensemble": mean} if len(left) > 1 else {})}
+    gone = next(n for n in verdict.weights if n not in left)
+    return replace(verdict, weights=left, chosen=chosen, scores=scores, why=f"{verdict.why} Without {gone}: {told}.")
+
+
 def _scope(race: Race) -> tuple[int, ...]:
     """All folds where some recipe besides the baselines finished them; else the first fold alone."""
     full = any(r.complete(race.folds) and not r.entrant.baseline and r.state != "failed" for r in race.runners)
@@ -87,14 +108,16 @@ def _scope(race: Race) -> tuple[int, ...]:
 
 
 def _mixture(
-    race: Race, paradigm: Paradigm, scores: Mapping[str, Table], best: Runner, fold: Array
+    race: Race, paradigm: Paradigm, scores: Mapping[str, Table], able: list[Runner], fold: Array
 ) -> Mixture | None:
-    """The greedy mixture of the recipes besides the baselines, where the paradigm blends and there is time."""
-    names = [r.entrant.name for r in race.runners if r.entrant.name in scores and not r.entrant.baseline]
+    """The greedy mixture of those that answer in time, where the paradigm blends and there is time to choose it."""
+    best = able[0]
+    names = [r.entrant.name for r in able if not r.entrant.baseline]
     if not isinstance(paradigm, Blends) or len(names) < 2 or best.entrant.baseline or race.clock.left < 1:
         return None
     theirs = {n: scores[n] for n in names}
-    return mix(theirs, best.entrant.name, fold, metric=race.metric, blends=paradigm, seed=race.task.seed)
+    return mix(theirs, best.entrant.name, fold, metric=race.metric, blends=paradigm, seed=race.task.seed,
+               price=prices(able), purse=ROOM * race.most_row_s)
 
 
 def _choose(
@@ -173,67 +196,6 @@ def _behind_mixture(
         )
         for line in lines
     ]
-
-
-def assemble(race: Race, verdict: Verdict, paradigm: Paradigm, paradigm_name: str, folder: Path) -> Model:
-    """The model of the verdict: its recipes' fold models averaged, or, where answers cannot be averaged or a
-    single fold left cases unused, a refit on all training cases if there is time for it."""
-    by_name = {r.entrant.name: r for r in race.runners}
-    members = [by_name[n] for n in verdict.weights]
-    refits = _refit(race, members, folder) if len(verdict.scope) == 1 or not isinstance(paradigm, Blends) else {}
-    models: list[Model] = []
-    weights: list[float] = []
-    for runner in members:
-        name = runner.entrant.name
-        places = [refits[name]] if name in refits else _fold_models(race, runner, verdict, paradigm)
-        models += [load_model(place) for place in places]
-        weights += [verdict.weights[name] / len(places)] * len(places)
-    return models[0] if len(models) == 1 else Blend(tuple(models), tuple(weights), paradigm_name)
-
-
-def rival(race: Race, runner: Runner, verdict: Verdict, paradigm: Paradigm, paradigm_name: str) -> Model:
-    """What a recipe would have been, had it been chosen, but for a refit: else the winner's folds alone would win."""
-    models = tuple(load_model(place) for place in _fold_models(race, runner, verdict, paradigm))
-    return models[0] if len(models) == 1 else Blend(models, (1 / len(models),) * len(models), paradigm_name)
-
-
-def by_fold(model: Model, verdict: Verdict) -> tuple[Model, ...]:
-    """What `model`, made by `assemble` or `rival`, would be of one fold's models alone, for each fold in turn.
-
-    Empty where it is made of other models, such as refits, or of a single fold's."""
-    folds = len(verdict.scope)
-    if not isinstance(model, Blend) or folds < 2 or len(model.models) % folds:
-        return ()
-    return tuple(Blend(model.models[k::folds], model.weights[k::folds], model.paradigm) for k in range(folds))
-
-
-def _fold_models(race: Race, runner: Runner, verdict: Verdict, paradigm: Paradigm) -> list[Path]:
-    folds = verdict.scope if isinstance(paradigm, Blends) else verdict.scope[:1]
-    return [race.model_folder(runner, fold) for fold in folds]
-
-
-def _refit(race: Race, members: list[Runner], folder: Path) -> dict[str, Path]:
-    """Recipes fitted again on all training cases, where their first fold says that the time is enough."""
-    done: dict[str, Path] = {}
-    waiting = [r for r in members if LEAST_REFIT * r.fold_s <= race.left]
-    asked = 0
-    while (waiting and race.workers.idle) or asked:
-        while waiting and race.workers.idle:
-            runner = waiting.pop(0)
-            place = folder / f"refit-{members.index(runner)}"
-            job: dict[str, Any] = {
-                "id": f"refit/{runner.entrant.name}", "recipe": runner.entrant.registered,
-                "settings": runner.entrant.settings, "fold": None, "seed": race.task.seed,
-                "budget_s": max(1.0, race.left), "folder": str(place),
-            }
-            race.workers.submit(job, time.monotonic() + max(0.1, race.left))
-            asked += 1
-        answer = race.workers.wait(1.0)
-        if answer is not None and answer[0]["id"].startswith("refit/"):
-            asked -= 1
-            if answer[1]["state"] == "done":
-                done[answer[0]["id"].removeprefix("refit/")] = Path(answer[0]["folder"]) / "model"
-    return done
 
 
 def _predict_s(runner: Runner) -> float:

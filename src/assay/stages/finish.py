@@ -14,7 +14,8 @@ import polars as pl
 from assay.capabilities import Bounds, Finishes
 from assay.contract import TRAIN, Finding, Model, Paradigm, Signature, Table, Task
 from assay.errors import UserError
-from assay.search.verdict import Verdict, by_fold
+from assay.search.assembly import by_fold
+from assay.search.verdict import Verdict
 
 ALIKE = 500                                     # training cases that fold models are compared on
 LEVEL = 0.9

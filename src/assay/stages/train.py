@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,21 @@ import polars as pl
 
 from assay.capabilities import Races
 from assay.checks.court import Court, hold_court, mended
-from assay.contract import TEST, TRAIN, Estimate, Finding, Model, Paradigm, Report, Table, Task
+from assay.contract import TEST, TRAIN, Estimate, Finding, Model, Paradigm, Report, Split, Table, Task
 from assay.errors import GateError, ProblemError, StoreError
 from assay.files import write_json, write_text
 from assay.problem import Problem
 from assay.report.page import render
 from assay.report.story import Comparison, Entry, Story, story_to_json
+from assay.search.assembly import assemble, rival
 from assay.search.clock import Clock
 from assay.search.entrants import entrants, known
+from assay.search.latency import one_row_s
 from assay.search.race import Race
 from assay.search.runner import Runner
-from assay.search.verdict import Verdict, assemble, decide, rival
+from assay.search.verdict import Verdict, decide, slimmer
 from assay.search.workers import Workers, cores
+from assay.stages.aside import Aside
 from assay.stages.choosing import choosing
 from assay.stages.curve import learning_curve
 from assay.stages.explain import importance
@@ -149,32 +151,6 @@ def _finish_quietly(run: Run, error: BaseException) -> None:
         run.finish("interrupted" if isinstance(error, StoreError) else "failed", {"error": str(error)})
 
 
-class Aside:
-    """Something done in a thread of its own; what it gives or raises is handed over by `result`."""
-
-    def __init__(self, work: Callable[[], Court]) -> None:
-        self._found: list[Court | BaseException] = []
-        self._thread = threading.Thread(target=self._do, args=(work,), daemon=True)
-        self._thread.start()
-
-    def _do(self, work: Callable[[], Court]) -> None:
-        try:
-            self._found.append(work())
-        except BaseException as error:  # noqa: BLE001 - handed over to whoever asks for the result
-            self._found.append(error)
-
-    @property
-    def going(self) -> bool:
-        return self._thread.is_alive()
-
-    def result(self) -> Court:
-        self._thread.join()
-        found = self._found[0]
-        if isinstance(found, BaseException):
-            raise found
-        return found
-
-
 @dataclass
 class _Life:
     """The stages of one run, in order. Each leaves what it found in the run's folder."""
@@ -210,11 +186,10 @@ class _Life:
                 self.hold_race(race)
                 verdict = decide(race, self.paradigm)
                 self.emit("chosen", recipe=verdict.chosen, why=verdict.why)
-                model = assemble(race, verdict, self.paradigm, self.name, self.run.folder / "race")
+            with self.stage("finish", "its answers for cases held out calibrate and bound it"):
+                verdict, model, found = self.assembled(race, verdict)
         finally:
             workers.close()
-        with self.stage("finish", "its answers for cases held out calibrate and bound it"):
-            model, found = self.finish(verdict, verdict.chosen, model)
         with self.stage("prove", "the chosen model meets the locked test part"):
             report, comparisons = self.prove(race, verdict, model, found)
             choice = choosing(race.metric, verdict, report.metrics[race.metric.name], self.task.seed)
@@ -267,7 +242,7 @@ class _Life:
         self.cut += [said for said in (*missing, *left_out(described, problem.recipes)) if said not in self.cut]
         raced = self.task.raced() if isinstance(self.task, Races) else self.task
         return Race(raced, self.paradigm, runners, self.run.folder / "race", workers=workers, clock=self.clock,
-                    emit=self.emit, trials=problem.trials)
+                    emit=self.emit, trials=problem.trials, most_row_s=problem.max_latency_s or float("inf"))
 
     def hold_race(self, race: Race) -> None:
         race.run()
@@ -278,6 +253,19 @@ class _Life:
             self.cut.append(f"The time was too short for {', '.join(begun)}.")
         if never:
             self.cut.append(f"The time ended before {never} more of {len(race.runners)} settings could be tried.")
+
+    def assembled(self, race: Race, verdict: Verdict) -> tuple[Verdict, Model, tuple[Finding, ...]]:
+        """The model of the verdict, finished; members are given up until one row takes no longer than allowed."""
+        while True:
+            model = assemble(race, verdict, self.paradigm, self.name, race.folder)
+            model, found = self.finish(verdict, verdict.chosen, model)
+            if self.problem.max_latency_s is None:
+                return verdict, model, found
+            took = one_row_s(self.task, model, self.task.cases(Split("held", 0)))
+            if took <= self.problem.max_latency_s:
+                kept = f" One row takes {1e3 * took:.2g} ms, {1e3 * self.problem.max_latency_s:.3g} ms are allowed."
+                return replace(verdict, why=verdict.why + kept), model, found
+            verdict = slimmer(verdict, race, self.paradigm, took)
 
     def finish(self, verdict: Verdict, name: str, model: Model) -> tuple[Model, tuple[Finding, ...]]:
         return finished(self.paradigm, self.task, model, verdict, name, 0.1 * self.clock.left)

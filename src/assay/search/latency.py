@@ -1,0 +1,61 @@
+"""A promise of how long one row may take: mixtures are chosen within it, and what was chosen is measured against it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from assay.capabilities import Inspects
+from assay.contract import Model, Table, Task
+from assay.errors import ProblemError
+from assay.search.runner import Runner
+
+WARM, TIMED = 2, 9
+
+
+def one_row_s(task: Task, model: Model, cases: Table) -> float:
+    """Seconds to answer a batch of one row: the median of nine, after two that warm up.
+
+    cases: some of the task, at least one. A task that cannot show its inputs as rows is confronted with one case."""
+    case = cases[:1]
+    row = task.inputs(case) if isinstance(task, Inspects) else None
+    took = []
+    for _ in range(WARM + TIMED):
+        began = time.perf_counter()
+        if row is None:
+            task.attempt(model, case)
+        else:
+            model.predict(row)
+        took.append(time.perf_counter() - began)
+    return float(np.median(took[WARM:]))
+
+
+def prices(runners: Sequence[Runner]) -> dict[str, float]:
+    """Seconds that one model of each takes for one row, by the entrant's name."""
+    return {r.entrant.name: float(r.done.get(0, {}).get("one_row_s", 0.0)) for r in runners}
+
+
+def affordable(runners: Sequence[Runner], most_s: float) -> list[Runner]:
+    """Those of which one model answers in time, and the baselines. Raises ProblemError where there is no other."""
+    if math.isinf(most_s):
+        return list(runners)
+    price = prices(runners)
+    able = [r for r in runners if r.entrant.baseline or price[r.entrant.name] <= most_s]
+    if all(r.entrant.baseline for r in able):
+        quick = min((r.entrant.name for r in runners if not r.entrant.baseline), key=lambda n: price[n], default=None)
+        told = f"the quickest, {quick}, takes {1e3 * price[quick]:.2g} ms" if quick else "none was fitted"
+        raise ProblemError(f"no recipe answers one row within --max-latency {1e3 * most_s:.3g}ms; {told}. "
+                           "Allow more, or name quicker recipes with --recipes.")
+    return able
+
+
+def without_dearest(weights: Mapping[str, float], price: Mapping[str, float]) -> dict[str, float]:
+    """The mixture without the member that costs most for its weight; empty where it has but one."""
+    if len(weights) == 1:
+        return {}
+    dearest = max(weights, key=lambda n: price[n] / weights[n])
+    left = {n: w for n, w in weights.items() if n != dearest}
+    return {n: w / sum(left.values()) for n, w in left.items()}
