@@ -121,7 +121,7 @@ def test_the_best_is_a_rival_where_a_cheaper_one_was_chosen() -> None:
 def test_workers_that_overrun_are_killed_and_replaced(tmp_path: Path) -> None:
     from assay.search.workers import Workers
 
-    workers = Workers(1, tmp_path / "log")
+    workers = Workers(1, "supervised")
     try:
         workers.submit({"id": "x", "open": str(tmp_path / "nowhere"), "paradigm": "nobody"}, time.monotonic() + 0.05)
         job, answer = workers.wait(20)
@@ -138,9 +138,9 @@ def test_a_worker_that_dies_between_jobs_is_replaced(tmp_path: Path) -> None:
 
     table = pl.DataFrame({"x": np.arange(120.0), "y": ["no", "yes"] * 60})
     load("assay.paradigms", "supervised").bind(problem(table, target="y"), lambda _: None).save(tmp_path / "task")
-    workers = Workers(1, tmp_path / "log")
+    workers = Workers(1, "supervised")
     try:
-        workers.open("supervised", tmp_path / "task")
+        workers.open(tmp_path / "task", tmp_path / "log")
         workers.described()
         workers._all[0]._process.kill()
         assert workers.wait(1.0) is None
@@ -166,9 +166,9 @@ def test_an_error_of_the_system_that_is_no_full_disk_fails_one_recipe_alone(tmp_
 def test_a_task_that_cannot_be_opened_ends_the_race_in_words(tmp_path: Path) -> None:
     from assay.search.workers import Workers
 
-    workers = Workers(1, tmp_path / "log")
+    workers = Workers(1, "nobody")
     try:
-        workers.open("nobody", tmp_path / "nowhere")
+        workers.open(tmp_path / "nowhere", tmp_path / "log")
         with pytest.raises(AssayError, match="could not start or open"):
             workers.wait(30)
         assert "there is no paradigm called" in (tmp_path / "log").read_text()

@@ -14,13 +14,14 @@ import tempfile
 import threading
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from assay import registry
 from assay.capabilities import Settles
 from assay.contract import Context, Paradigm, Split, Task
-from assay.errors import AssayError, LockedError, StoreError
+from assay.errors import AssayError, LockedError, StoreError, UserError
 from assay.files import write_json
 from assay.search.entrants import describe
 from assay.search.latency import one_row_s
@@ -33,10 +34,12 @@ DONE = "done.json"
 def main() -> None:
     answers = _private_stdout()
     threading.Thread(target=_die_with_parent, args=(os.getppid(),), daemon=True).start()
+    _load_ahead(sys.argv[1:])
     tasks: dict[str, Task] = {}
     for line in sys.stdin:
         job = json.loads(line)
         if "open" in job:
+            _errors_to(job["log"])
             paradigm: Paradigm = registry.load("assay.paradigms", job["paradigm"])
             tasks["task"] = paradigm.open(Path(job["open"]), test=False)
             answer: dict[str, Any] = {"state": "open", "recipes": describe(tasks["task"], job["paradigm"])}
@@ -112,6 +115,20 @@ def _fit_and_confront(job: dict[str, Any], task: Task, folder: Path) -> dict[str
     if share >= 1:
         save_model(model, folder / "model", lineage={"recipe": job["recipe"], "fold": fold})
     return done
+
+
+def _load_ahead(paradigms: list[str]) -> None:
+    """Import the recipes of these paradigms while the data is still being read."""
+    for paradigm in paradigms:
+        for name in registry.names("assay.recipes", f"{paradigm}."):
+            with suppress(UserError):                  # a library that is missing is told once there is a task
+                registry.load("assay.recipes", name)
+
+
+def _errors_to(log: str) -> None:
+    """From now on, what libraries print goes to the run's log."""
+    with Path(log).open("ab") as out:
+        os.dup2(out.fileno(), 2)
 
 
 def _private_stdout() -> IO[str]:

@@ -39,15 +39,14 @@ class _Busy:
 class _Process:
     """One worker process and the thread that reads its answers into a queue shared by all."""
 
-    def __init__(self, answers: queue.SimpleQueue[tuple[_Process, dict[str, Any] | None]], log: Path) -> None:
+    def __init__(self, answers: queue.SimpleQueue[tuple[_Process, dict[str, Any] | None]], paradigm: str) -> None:
         self.busy: _Busy | None = None
         env = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONHASHSEED": "0", "ASSAY_PARENT": str(os.getpid())}
-        with log.open("ab") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "assay.search.worker"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-                text=True, encoding="utf-8", env=env, start_new_session=os.name == "posix",
-            )
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "assay.search.worker", paradigm],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            text=True, encoding="utf-8", env=env, start_new_session=os.name == "posix",
+        )
         threading.Thread(target=self._listen, args=(answers,), daemon=True).start()
 
     def _listen(self, answers: queue.SimpleQueue[tuple[_Process, dict[str, Any] | None]]) -> None:
@@ -81,18 +80,25 @@ class _Process:
 class Workers:
     """`count` processes. They start at once, so that their imports run while the data is still being read."""
 
-    def __init__(self, count: int, log: Path) -> None:
-        self.count, self.log = count, log
+    def __init__(self, count: int, paradigm: str) -> None:
+        self.count, self.paradigm = count, paradigm
+        self.log: Path | None = None
         self._answers: queue.SimpleQueue[tuple[_Process, dict[str, Any] | None]] = queue.SimpleQueue()
         self._opening: dict[str, Any] | None = None
         self.recipes: list[dict[str, Any]] | None = None
-        self._all = [_Process(self._answers, log) for _ in range(count)]
+        self._all = [_Process(self._answers, paradigm) for _ in range(count)]
 
-    def open(self, paradigm: str, task: Path) -> None:
-        """Every worker, and every one that replaces it, opens this task without its test part."""
-        self._opening = {"id": "open", "open": str(task), "paradigm": paradigm}
-        for process in self._all:
-            process.send(self._opening, float("inf"))
+    def open(self, task: Path, log: Path) -> None:
+        """Every worker, and every one that replaces it, opens this task without its test part.
+
+        log: where what they print goes, from then on."""
+        self.log, self.recipes = log, None
+        self._opening = {"id": "open", "open": str(task), "paradigm": self.paradigm, "log": str(log)}
+        for process in list(self._all):
+            if process.busy:                           # with a job of the task that was open before
+                self._renew(process)
+            else:
+                process.send(self._opening, float("inf"))
 
     @property
     def idle(self) -> int:
@@ -151,7 +157,7 @@ class Workers:
 
     def _renew(self, process: _Process) -> None:
         process.kill()
-        fresh = _Process(self._answers, self.log)
+        fresh = _Process(self._answers, self.paradigm)
         self._all[self._all.index(process)] = fresh
         if self._opening is not None:
             fresh.send(self._opening, float("inf"))

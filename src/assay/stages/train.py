@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,16 +79,21 @@ def train(problem: Problem, *, store: Store | None = None, listen: Listen | None
     tell = listen or (lambda _: None)
     name, paradigm = recognise(problem)
     known(name, problem.recipes)
-    with clock.stage("read"):
-        task = paradigm.bind(problem, lambda said: tell({"kind": "stage", "name": "read", "sentence": said}))
-        store = store or Store.find(create=True)
-        run = store.new_run(model_name, problem.declared())
-    with _recorded(run, listen):
+    workers = Workers(problem.workers or cores(), name)         # their imports run beside the reading
+    try:
+        with clock.stage("read"):
+            task = paradigm.bind(problem, lambda said: tell({"kind": "stage", "name": "read", "sentence": said}))
+            store = store or Store.find(create=True)
+            run = store.new_run(model_name, problem.declared())
+    except BaseException:
+        workers.close()
+        raise
+    with closing(workers), _recorded(run, listen):
         with clock.stage("read"):
             task.save(run.folder / "task")
             run.update(paradigm=name, settings=problem.model_dump(exclude={"data"}))
             run.emit("read", run=run.id, title=task.title, elapsed=clock.elapsed, **task.plan.facts())
-        return _Life(run, problem, name, paradigm, task, clock, store).live()
+        return _Life(run, problem, name, paradigm, task, clock, store, workers).live()
 
 
 def resume(ref: str | None, *, store: Store | None = None, listen: Listen | None = None) -> Trained:
@@ -112,9 +117,9 @@ def resume(ref: str | None, *, store: Store | None = None, listen: Listen | None
     before = max((float(e.get("elapsed", 0.0)) for e in run.events()), default=0.0)
     clock = _clock(problem, before)
     run.claim()
-    with _recorded(run, listen):
+    with closing(Workers(problem.workers or cores(), name)) as workers, _recorded(run, listen):
         task = paradigm.open(run.folder / "task", test=True)
-        return _Life(run, problem, name, paradigm, task, clock, store).live()
+        return _Life(run, problem, name, paradigm, task, clock, store, workers).live()
 
 
 def _clock(problem: Problem, before: float = 0.0) -> Clock:
@@ -162,6 +167,7 @@ class _Life:
     task: Task
     clock: Clock
     store: Store
+    workers: Workers
     cut: list[str] = field(default_factory=list)
     look: looks.Look = field(init=False)        # at the labels of the test part, once it has been taken
 
@@ -173,23 +179,20 @@ class _Life:
         return self.clock.stage(name)
 
     def live(self) -> Trained:
-        workers = self.workers()                # their imports run beside the court
-        try:
-            with self.stage("court", "looking for leaks and flaws before any model counts"):
-                race, court = self.hold_court_beside(workers)
-                if court.together is not None:
-                    workers.close()
-                    court = self.mend(court)
-                    workers = self.workers()
-                    race = self.new_race(workers)
-            with self.stage("race", "recipes race on cases held out from them"):
-                self.hold_race(race)
-                verdict = decide(race, self.paradigm)
-                self.emit("chosen", recipe=verdict.chosen, why=verdict.why)
-            with self.stage("finish", "its answers for cases held out calibrate and bound it"):
-                verdict, model, found = self.assembled(race, verdict)
-        finally:
-            workers.close()
+        self.open_workers()
+        with self.stage("court", "looking for leaks and flaws before any model counts"):
+            race, court = self.hold_court_beside()
+            if court.together is not None:
+                court = self.mend(court)
+                self.open_workers()
+                race = self.new_race()
+        with self.stage("race", "recipes race on cases held out from them"):
+            self.hold_race(race)
+            verdict = decide(race, self.paradigm)
+            self.emit("chosen", recipe=verdict.chosen, why=verdict.why)
+        with self.stage("finish", "its answers for cases held out calibrate and bound it"):
+            verdict, model, found = self.assembled(race, verdict)
+        self.workers.close()
         with self.stage("prove", "the chosen model meets the locked test part"):
             report, comparisons = self.prove(race, verdict, model, found)
             choice = choosing(race.metric, verdict, report.metrics[race.metric.name], self.task.seed)
@@ -204,24 +207,22 @@ class _Life:
 
     # --- the stages --------------------------------------------------------------------------------
 
-    def workers(self) -> Workers:
-        workers = Workers(self.problem.workers or cores(), self.run.folder / "workers.log")
-        workers.open(self.name, self.run.folder / "task")
-        return workers
+    def open_workers(self) -> None:
+        self.workers.open(self.run.folder / "task", self.run.folder / "workers.log")
 
-    def hold_court_beside(self, workers: Workers) -> tuple[Race, Court]:
+    def hold_court_beside(self) -> tuple[Race, Court]:
         """The court in a thread of its own while the first recipes already run: what they find counts once it clears.
 
         Raises GateError where a leak is sure and not allowed: then nothing that was fitted is kept."""
         until = time.monotonic() + min(COURT_S, COURT_SHARE * self.clock.left)
         sitting = Aside(lambda: hold_court(self.task, until))
-        race = self.new_race(workers)
+        race = self.new_race()
         race.run(lambda: sitting.going)
         court = sitting.result()
         for finding in court.findings:
             self.emit("finding", check=finding.check, level=finding.level, sentence=finding.sentence)
         if court.sure and not self.problem.allow_leaks:
-            workers.close()
+            self.workers.close()
             shutil.rmtree(race.folder, ignore_errors=True)
             raise GateError(refusal(court))
         return race, court
@@ -234,14 +235,14 @@ class _Life:
         self.emit("mended", title=self.task.title, **self.task.plan.facts())
         return court
 
-    def new_race(self, workers: Workers) -> Race:
+    def new_race(self) -> Race:
         problem = self.problem
-        described = workers.described()
+        described = self.workers.described()
         runners = entrants(described, self.task, problem.recipes, trials=problem.trials)
         missing = [d["refuses"] for d in described if "settings" not in d]           # its library is missing
         self.cut += [said for said in (*missing, *left_out(described, problem.recipes)) if said not in self.cut]
         raced = self.task.raced() if isinstance(self.task, Races) else self.task
-        return Race(raced, self.paradigm, runners, self.run.folder / "race", workers=workers, clock=self.clock,
+        return Race(raced, self.paradigm, runners, self.run.folder / "race", workers=self.workers, clock=self.clock,
                     emit=self.emit, trials=problem.trials, most_row_s=problem.max_latency_s or float("inf"))
 
     def hold_race(self, race: Race) -> None:
