@@ -67,11 +67,13 @@ def test_the_best_go_on_and_who_lends_something_to_a_mixture() -> None:
             "near": signal + 0.05 * rng.normal(size=3_000)}
     tables = {n: case_outcomes(truth, s) for n, s in said.items()}
     heat = [runner(n, AUC.fn(t)) for n, t in tables.items()]
-    on = heats.going_on(heat, [], lambda r: tables[r.entrant.name], metric=AUC, blends=PARADIGM, seed=0, first=True)
+    on = heats.going_on(heat, [], lambda r: tables[r.entrant.name], metric=AUC, blends=PARADIGM, seed=0, first=True,
+                        cases=3_000)
     assert {"one", "two", "near"} <= {r.entrant.name for r in on}
     assert not any(r.entrant.name.startswith("bad") for r in on[heats.SURE:])
     later = heats.going_on([r for r in heat if r.entrant.name.startswith("bad")], on,
-                           lambda r: tables[r.entrant.name], metric=AUC, blends=PARADIGM, seed=0, first=False)
+                           lambda r: tables[r.entrant.name], metric=AUC, blends=PARADIGM, seed=0, first=False,
+                           cases=3_000)
     assert len(later) <= heats.LATER
 
 

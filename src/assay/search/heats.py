@@ -17,7 +17,10 @@ from assay.search.runner import Runner
 from assay.stats.paired import compare
 
 FIRST, LATER = 8, 4
-"""How many of the first heat go on at most, and of each later one."""
+"""How many of the first heat go on at most, and of each later one; twice as many where cases are few."""
+
+FEW_CASES = 2_500
+"""Up to so many, a first fold tells little apart, and folds are cheap."""
 
 SURE = 3
 """How many of the first heat go on whatever the paired test says."""
@@ -54,11 +57,11 @@ def next_heat(waiting: Sequence[Runner], costs: Costs, left_s: float, workers: i
 
 def going_on(
     heat: Sequence[Runner], rivals: Sequence[Runner], outcomes: Callable[[Runner], Table], *,
-    metric: Metric, blends: Blends | None, seed: int, first: bool,
+    metric: Metric, blends: Blends | None, seed: int, first: bool, cases: int,
 ) -> list[Runner]:
     """Of a heat, who goes on, best first. rivals: those of earlier heats that have gone on, on the same first fold."""
     order = ranked([*heat, *rivals], metric)
-    most = FIRST if first else LATER
+    most = (FIRST if first else LATER) * (2 if cases <= FEW_CASES else 1)
     best = order[0]
     tables = {r.entrant.name: outcomes(r) for r in order[:20]}
     mixed = set()

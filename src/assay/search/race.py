@@ -214,7 +214,7 @@ class Race:
         if not through:
             return []
         chosen = heats.going_on(through, earlier, self._first_outcomes, metric=self.metric, blends=self.blends,
-                                seed=self.task.seed, first=len(self._heats) == 1)
+                                seed=self.task.seed, first=len(self._heats) == 1, cases=self.cases)
         for runner in through:
             if runner not in chosen and not (self.folds == 1 and self.share == 1):
                 self._end(runner, "dropped", "behind on the first fold")
