@@ -22,7 +22,7 @@ from assay.paradigms.supervised.target import Coder, Target, outcome_columns, ta
 from assay.problem import Problem
 from assay.splits import Plan
 
-REMEMBERED = 256 << 20                          # bytes of an encoded array that is kept for the next recipe
+REMEMBERED = 256 << 20                          # bytes of encoded arrays that are kept for the next recipes
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class SupervisedTask:
     order: Array
     plan: Plan
     metrics: tuple[Metric, ...]
-    _remembered: dict[Encoding, tuple[bytes, Encoder, Array]] = field(default_factory=dict, repr=False)
+    _remembered: dict[tuple[bytes, Encoding], tuple[Encoder, Array]] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -155,18 +155,15 @@ class SupervisedTask:
         return rows
 
     def encoded(self, cases: Table, encoding: Encoding) -> tuple[Encoder, Array]:
-        """An encoder fitted on these cases, and what they become for learning. The last of each is kept: not to be
-        changed."""
-        key = hashlib.sha256(cases["case_id"].to_numpy().tobytes()).digest()
-        kept = self._remembered.get(encoding)
-        if kept and kept[0] == key:
-            return kept[1], kept[2]
-        encoder, X = Encoder.fit_transform(self.inputs(cases), self.signature.inputs, encoding, self._truth(cases),
-                                           calendar_only=self.question.time)
-        self._remembered.pop(encoding, None)
-        if X.nbytes <= REMEMBERED:
-            self._remembered[encoding] = (key, encoder, X)
-        return encoder, X
+        """An encoder fitted on these cases, and what they become for learning: not to be changed, for both are kept
+        for whoever asks next. Beyond `REMEMBERED` bytes what was asked for least lately is forgotten."""
+        key = hashlib.sha256(cases["case_id"].to_numpy().tobytes()).digest(), encoding
+        made = self._remembered.pop(key, None) or Encoder.fit_transform(
+            self.inputs(cases), self.signature.inputs, encoding, self._truth(cases), calendar_only=self.question.time)
+        self._remembered[key] = made
+        while sum(X.nbytes for _, X in self._remembered.values()) > REMEMBERED:
+            self._remembered.pop(next(iter(self._remembered)))
+        return made
 
     def _truth(self, cases: Table) -> Truth:
         coder = Coder.fit(self.target, cases)

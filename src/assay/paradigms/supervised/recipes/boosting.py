@@ -1,11 +1,13 @@
-"""What the three boosters share: when to stop, and one booster for each label."""
+"""What the three boosters share: when to stop, one booster for each label, and rows that are binned once."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,9 +15,33 @@ from assay.contract import Array, Context
 from assay.paradigms.supervised.learner import Lesson
 
 MOST_BYTES = 1 << 30                           # of a booster that is read back
+MOST_BINNED = 128 << 20                         # bytes, about, of binned rows that are kept for the next settings
 REFIT_ROWS = 50_000
 BLIND_ROUNDS = 100                              # where no row could be spared to stop by
 SHARE = 0.9                                     # of the budget that rounds may use; the rest is for saving and scoring
+
+T = TypeVar("T")
+_binned: dict[tuple[Any, ...], tuple[Any, int]] = {}
+
+
+def binned(make: Callable[[], T], how: tuple[Any, ...], *arrays: Array | None) -> T:
+    """What `make` gives, made once for the same `how` and arrays of the same content, however often it is asked for.
+
+    how: the library, and every setting that its binning depends on. At most about `MOST_BINNED` bytes are kept in this
+    process, of two bytes a cell; what was asked for least lately goes first."""
+    size = 2 * sum(a.size for a in arrays if a is not None)
+    key = (*how, *(None if a is None else _digest(a) for a in arrays))
+    made = _binned.pop(key, None) or (make(), size)
+    _binned[key] = made
+    while sum(kept for _, kept in _binned.values()) > MOST_BINNED:
+        _binned.pop(next(iter(_binned)))
+    found: T = made[0]
+    return found
+
+
+def _digest(array: Array) -> tuple[str, tuple[int, ...], bytes]:
+    whole = np.ascontiguousarray(array)
+    return str(array.dtype), array.shape, hashlib.blake2b(whole.data, digest_size=16).digest()
 
 
 @dataclass
@@ -57,6 +83,12 @@ def all_rows(lesson: Lesson) -> tuple[Array, Array, Array | None]:
     if lesson.weight is not None and lesson.weight_val is not None:
         weight = np.concatenate([lesson.weight, lesson.weight_val])
     return np.concatenate([lesson.X, lesson.X_val]), np.concatenate([lesson.y, lesson.y_val]), weight
+
+
+def rows_of(lesson: Lesson) -> tuple[Array | None, ...]:
+    """All that rows binned for this lesson hold."""
+    held = (None, None, None) if lesson.X_val is None else (lesson.X_val, lesson.y_val, lesson.weight_val)
+    return lesson.X, lesson.y, lesson.weight, *held
 
 
 def one_a_label(lesson: Lesson, ctx: Context) -> Iterator[tuple[Lesson, Context]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -20,8 +20,10 @@ from assay.paradigms.supervised.recipes.boosting import (
     MOST_BYTES,
     Watch,
     all_rows,
+    binned,
     one_a_label,
     patience,
+    rows_of,
 )
 from assay.paradigms.supervised.recipes.lightgbm_text import refuse_nonsense
 
@@ -87,8 +89,7 @@ class LightGBM(SupervisedRecipe):
 
     def _booster(self, lesson: Lesson, ctx: Context) -> str:
         params = self._params(lesson, ctx)
-        train = lgb.Dataset(lesson.X, lesson.y, weight=lesson.weight, params=params,
-                            categorical_feature=list(lesson.categorical))
+        train, val = _datasets(lesson, params)
         watch = Watch(patience(self.patience, len(lesson.y)), ctx.budget_s)
 
         def stop(env: lgb.callback.CallbackEnv) -> None:
@@ -96,15 +97,14 @@ class LightGBM(SupervisedRecipe):
             if watch.done(env.iteration, seen[0][2] if seen else -env.iteration):
                 raise lgb.callback.EarlyStopException(watch.at, seen)
 
-        if lesson.X_val is None:
+        if val is None:
             booster = lgb.train(params, train, self.exactly or BLIND_ROUNDS, callbacks=[stop])
             return str(booster.model_to_string(num_iteration=watch.at + 1))
-        val = lgb.Dataset(lesson.X_val, lesson.y_val, weight=lesson.weight_val, params=params, reference=train)
         booster = lgb.train(params, train, self.rounds, valid_sets=[val], callbacks=[stop])
         if self.refit and watch.time_for_another(len(lesson.y)):
             X, y, weight = all_rows(lesson)
-            booster = lgb.train(params, lgb.Dataset(X, y, weight=weight, params=params,
-                                categorical_feature=list(lesson.categorical)), watch.at + 1)
+            whole, _ = _datasets(replace(lesson, X=X, y=y, weight=weight, X_val=None), params)
+            booster = lgb.train(params, whole, watch.at + 1)
             return str(booster.model_to_string())
         return str(booster.model_to_string(num_iteration=watch.at + 1))
 
@@ -124,6 +124,25 @@ class LightGBM(SupervisedRecipe):
             "max_cat_to_onehot": self.max_cat_to_onehot, "min_data_per_group": self.min_data_per_group,
             "monotone_constraints": list(lesson.monotone) or None,
         }
+
+
+BINNING = ("seed", "max_bin", "min_data_in_bin", "feature_pre_filter", "bin_construct_sample_cnt", "enable_bundle",
+           "use_missing", "zero_as_missing", "linear_tree")
+"""What a Dataset depends on. LightGBM refuses to train with others than it was made with."""
+
+
+def _datasets(lesson: Lesson, params: dict[str, Any]) -> tuple[lgb.Dataset, lgb.Dataset | None]:
+    """The rows to learn from and those to stop by, binned; made once for all settings that bin alike."""
+    codes = list(lesson.categorical)
+
+    def make() -> tuple[lgb.Dataset, lgb.Dataset | None]:
+        train = lgb.Dataset(lesson.X, lesson.y, weight=lesson.weight, params=params, categorical_feature=codes)
+        if lesson.X_val is None:
+            return train, None
+        return train, lgb.Dataset(lesson.X_val, lesson.y_val, weight=lesson.weight_val, params=params, reference=train)
+
+    how = ("lightgbm", lesson.categorical, *(params.get(name) for name in BINNING))
+    return binned(make, how, *rows_of(lesson))
 
 
 def _objective(lesson: Lesson) -> dict[str, Any]:

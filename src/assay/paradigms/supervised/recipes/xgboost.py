@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,7 +15,15 @@ from assay.errors import TamperedError
 from assay.files import read_json, replacing, write_json
 from assay.paradigms.supervised.learner import Encoding, Goal, Learner, Lesson, two_columns
 from assay.paradigms.supervised.recipe import SupervisedRecipe
-from assay.paradigms.supervised.recipes.boosting import BLIND_ROUNDS, MOST_BYTES, Watch, all_rows, patience
+from assay.paradigms.supervised.recipes.boosting import (
+    BLIND_ROUNDS,
+    MOST_BYTES,
+    Watch,
+    all_rows,
+    binned,
+    patience,
+    rows_of,
+)
 from assay.paradigms.supervised.recipes.xgboost_json import refuse_nonsense
 
 
@@ -66,16 +74,14 @@ class XGBoost(SupervisedRecipe):
     def learn(self, lesson: Lesson, ctx: Context, /) -> Learner:
         types = tuple("c" if i in lesson.categorical else "q" for i in range(lesson.X.shape[1]))
         params = self._params(lesson, ctx)
-        train = _matrix(lesson.X, types, lesson.y, lesson.weight, params["max_bin"])
+        train, val = _matrices(lesson, types, params["max_bin"])
         watch = Watch(patience(self.patience, len(lesson.y)), ctx.budget_s)
-        evals, rounds = [], self.exactly or BLIND_ROUNDS
-        if lesson.X_val is not None:
-            val = _matrix(lesson.X_val, types, lesson.y_val, lesson.weight_val, params["max_bin"], ref=train)
-            evals, rounds = [(val, "val")], self.rounds
+        evals, rounds = ([], self.exactly or BLIND_ROUNDS) if val is None else ([(val, "val")], self.rounds)
         booster = xgb.train(params, train, rounds, evals=evals, verbose_eval=False, callbacks=[_Stop(watch)])
         if evals and self.refit and watch.time_for_another(len(lesson.y)):
             X, y, weight = all_rows(lesson)
-            booster = xgb.train(params, _matrix(X, types, y, weight, params["max_bin"]), watch.at + 1)
+            whole, _ = _matrices(replace(lesson, X=X, y=y, weight=weight, X_val=None), types, params["max_bin"])
+            booster = xgb.train(params, whole, watch.at + 1)
         else:
             booster = booster[: watch.at + 1]
         return XGBoostLearner(lesson.goal, lesson.k, types, bytes(booster.save_raw("json")))
@@ -101,10 +107,18 @@ def _objective(lesson: Lesson) -> dict[str, Any]:
     return {"objective": "binary:logistic", "eval_metric": "logloss"}
 
 
-def _matrix(X: Array, types: tuple[str, ...], y: Array | None, weight: Array | None, bins: int, ref: Any = None) -> Any:
-    return xgb.QuantileDMatrix(
-        X, y, weight=weight, feature_types=list(types), enable_categorical=True, max_bin=bins, ref=ref
-    )
+def _matrices(lesson: Lesson, types: tuple[str, ...], bins: int) -> tuple[Any, Any | None]:
+    """The rows to learn from and those to stop by, binned; made once for all settings that bin alike."""
+    def matrix(X: Array, y: Array | None, weight: Array | None, ref: Any = None) -> Any:
+        return xgb.QuantileDMatrix(
+            X, y, weight=weight, feature_types=list(types), enable_categorical=True, max_bin=bins, ref=ref
+        )
+
+    def make() -> tuple[Any, Any | None]:
+        train = matrix(lesson.X, lesson.y, lesson.weight)
+        return train, None if lesson.X_val is None else matrix(lesson.X_val, lesson.y_val, lesson.weight_val, train)
+
+    return binned(make, ("xgboost", types, bins), *rows_of(lesson))
 
 
 class _Stop(xgb.callback.TrainingCallback):
