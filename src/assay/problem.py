@@ -63,6 +63,7 @@ class Problem(BaseModel):
     time: str | None = Field(default=None, description="the column of time: the test part is the latest")
     positive: str | None = Field(default=None, description="the class looked for, of two; a yes, else the rarer")
     sensitive: Names = Field(default=[], description="columns by which the errors are shown apart")
+    test_data: Any = Field(default=None, description="rows kept apart, as a file or a frame: they are the test part")
     test: float = Field(default=0.2, gt=0, lt=0.9, description="the share of cases locked away as the test part")
     folds: int | None = Field(default=None, ge=1, le=20, description="folds of the race; by the number of cases")
     workers: int | None = Field(default=None, ge=1, description="processes of the race; by the number of cores")
@@ -77,10 +78,13 @@ class Problem(BaseModel):
 
     def declared(self) -> dict[str, Any]:
         """What was said, as JSON can hold it: a frame in memory becomes a word for it."""
-        said = self.model_dump(exclude={"data"}, exclude_defaults=True)
-        named = isinstance(self.data, str | Path)
-        data = str(self.data) if named else f"<{type(self.data).__module__.split('.')[0]} frame>"
-        return {"data": data, **said}
+        said = self.model_dump(exclude={"data", "test_data"}, exclude_defaults=True)
+        given = {} if self.test_data is None else {"test_data": _in_words(self.test_data)}
+        return {"data": _in_words(self.data), **given, **said}
+
+
+def _in_words(data: Any) -> str:
+    return str(data) if isinstance(data, str | Path) else f"<{type(data).__module__.split('.')[0]} frame>"
 
 
 def problem(source: Any = None, /, **said: Any) -> Problem:
@@ -88,11 +92,17 @@ def problem(source: Any = None, /, **said: Any) -> Problem:
 
     Raises ProblemError with one sentence a mistake."""
     if isinstance(source, Problem):
-        return Problem(**{**source.model_dump(), "data": source.data, **said}) if said else source
-    if isinstance(source, str | Path) and str(source).endswith((".yaml", ".yml")):
+        if not said:
+            return source
+        kept = source.model_dump(exclude={"data", "test_data"}, exclude_unset=True)
+        said = {"data": source.data, "test_data": source.test_data, **kept, **said}
+    elif isinstance(source, str | Path) and str(source).endswith((".yaml", ".yml")):
         said = {**_from_yaml(Path(source)), **said}
     elif source is not None:
         said["data"] = source
+    if said.get("test_data") is not None and said.get("test") is not None:
+        raise ProblemError("test_data names the test part, so no share of the data is locked away beside it. Leave out "
+                           "test, or test_data.")
     if "budget" in said:
         said["budget_s"] = said.pop("budget")
     if "data" not in said:
@@ -114,9 +124,10 @@ def _from_yaml(path: Path) -> dict[str, Any]:
         raise ProblemError(f"{path} is not readable YAML: {' '.join(str(wrong).split())}") from None
     if not isinstance(said, dict):
         raise ProblemError(f"{path}: wanted a mapping such as 'data: churn.csv', got {type(said).__name__}")
-    data = said.get("data")
-    if isinstance(data, str) and not Path(data).is_absolute() and (path.parent / data).exists():
-        said["data"] = str(path.parent / data)
+    for key in ("data", "test_data"):
+        data = said.get(key)
+        if isinstance(data, str) and not Path(data).is_absolute() and (path.parent / data).exists():
+            said[key] = str(path.parent / data)
     return said
 
 

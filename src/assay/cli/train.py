@@ -40,6 +40,7 @@ def train(
     positive: str | None = None,
     sensitive: str | None = None,
     test: float | None = None,
+    test_data: str | None = None,
     folds: int | None = None,
     workers: int | None = None,
     seed: int | None = None,
@@ -85,6 +86,8 @@ def train(
         Columns by which the errors are shown apart, with commas.
     test
         The share of cases locked away as the test part, of a table at most 50,000; 0.2 if not said.
+    test_data
+        A file of labelled rows that were kept apart: they are the test part, and all of DATA is learned from.
     folds
         Folds of the race; by the number of cases.
     workers
@@ -103,7 +106,8 @@ def train(
     said: dict[str, Any] = {
         "target": target, "task": task, "name": name, "budget": budget, "trials": trials, "metric": metric,
         "recipes": recipes, "types": _kinds(type or []), "drop": drop, "group": group, "time": time,
-        "positive": positive, "sensitive": sensitive, "test": test, "folds": folds, "workers": workers, "seed": seed,
+        "positive": positive, "sensitive": sensitive, "test": test, "test_data": test_data,
+        "folds": folds, "workers": workers, "seed": seed,
         "allow_leaks": allow_leaks or None, "options": _options(options),
     }
     said = {key: value for key, value in said.items() if value not in (None, {})}
