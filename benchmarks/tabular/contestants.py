@@ -21,6 +21,7 @@ from assay.contestants.environments import environment, versions
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOOLS = Path(__file__).with_name("tools.py")
 CORES = 2
+SHUFFLED = "shuffled.parquet"
 
 REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "autogluon": ("autogluon.tabular[catboost,fastai,lightgbm,ray,xgboost]>=1.6", "pyarrow>=15"),
@@ -32,13 +33,18 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
 PACKAGE = {"autogluon": "autogluon.tabular", "mljar": "mljar-supervised"}
 
 CONTESTANTS: dict[str, str] = {
-    "assay": "assay",
+    "assay": "assay", "assay-locked": "assay:locked",
     **{f"autogluon-{preset}": f"autogluon:{preset}"
        for preset in ("medium", "good", "high", "best", "high_v150", "best_v150")},
     "flaml": "flaml", "mljar": "mljar:Compete", "mljar-perform": "mljar:Perform",
     "lightgbm": "lightgbm", "catboost": "catboost",
 }
-"""A word of --contestants -> the tool and its variant."""
+"""A word of --contestants -> the tool and its variant.
+
+assay is given a test part, as a user gives it who has one, and so learns from all the rows that the others have. Its
+labels are shuffled: nothing can be learnt from them, and what assay's own report says of them means nothing here.
+assay-locked is given the training rows alone, and locks a fifth of them away, as it does where nothing is said.
+"""
 
 _WEIGHTS = "its models are pretrained networks whose weights are downloaded when they are first used"
 NOT_RUN: dict[str, str] = {
@@ -65,18 +71,23 @@ class Contestant:
     more: tuple[str, ...] = ()
 
     @property
+    def ours(self) -> bool:
+        return self.tool.partition(":")[0] == "assay"
+
+    @property
     def env(self) -> dict[str, str]:
         """Nothing that says how many threads to use, nor where our Python finds its packages."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(_FOR_NUMBERS)}
-        ours = {"PYTHONPATH": str(REPOSITORY / "src")} if self.tool == "assay" else {}
+        ours = {"PYTHONPATH": str(REPOSITORY / "src")} if self.ours else {}
         return {**kept, **ours, "PYTHONUNBUFFERED": "1", "RAY_USAGE_STATS_ENABLED": "0"}
 
     def fitting(self, question: Mapping[str, Any]) -> list[str]:
-        if self.tool != "assay":
+        if not self.ours:
             return [str(self.python), "-P", str(TOOLS), "fit", self.tool]
+        given = [] if self.tool.endswith(":locked") else ["--test-data", SHUFFLED]
         return [str(self.python), "-m", "assay", "train", "train.parquet", "--target", question["target"][0],
                 "--task", question["task"], "--metric", question["metric"], "--budget", str(question["budget_s"]),
-                "--seed", str(question["seed"]), "--name", "contest", "--store", "store", "--json", *self.more]
+                "--seed", str(question["seed"]), "--name", "contest", "--store", "store", "--json", *given, *self.more]
 
     def predicting(self) -> list[str]:
         return [str(self.python), "-P", str(TOOLS), "predict", self.tool]
@@ -92,7 +103,7 @@ def contestant(word: str, pythons: Mapping[str, str], more: Sequence[str] = ()) 
     tool = CONTESTANTS[word].partition(":")[0]
     if tool == "assay":
         extra = f" {' '.join(more)}" if more else ""
-        return Contestant(word, tool, Path(pythons.get(tool, sys.executable)), code() + extra, tuple(more))
+        return Contestant(word, CONTESTANTS[word], Path(pythons.get(tool, sys.executable)), code() + extra, tuple(more))
     python = Path(pythons[tool]) if tool in pythons else environment(
         CACHE / "environments", tool, REQUIREMENTS[tool], lambda said: print(said, flush=True))
     package = PACKAGE.get(tool, tool)

@@ -6,8 +6,9 @@
 
 --tables takes names, `quick`, `long`, `all`, or FILE=TARGET=GOAL for a CSV file; --contestants takes names or `all`.
 Every contestant is given the same training rows, as train.parquet, the same metric and the same wall-clock budget, and
-answers for the same test rows, which lie elsewhere until its model is on disk. What is measured: the whole command
-until then, the memory of all its processes, and in a process of its own the model's loading and answering.
+answers for the same test rows. Only assay sees those sooner, with shuffled labels (see contestants.py). Measured are
+the whole command until the model is on disk, the memory of all its processes, and in a process of its own the model's
+loading and answering.
 
 One line a (table, seed, budget, contestant, version) is kept, with the answers beside the file, so a run that was
 stopped goes on where it was, and a new version of assay is added to what the others did before. Who is still at work
@@ -28,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from contestants import CONTESTANTS, CORES, NOT_RUN, Contestant, contestant
+from contestants import CONTESTANTS, CORES, NOT_RUN, SHUFFLED, Contestant, contestant
 from measure import Ran, busy_cores, watch
 from score import losses, outcomes
 from tables import LONG, METRIC, QUICK, TABLES, Open, found, parted
@@ -96,6 +97,9 @@ def one(c: Contestant, name: str, table: Open, train: pd.DataFrame, test: pd.Dat
         desk = Path(place)
         (desk / "question.json").write_text(json.dumps(question), encoding="utf-8")
         train.to_parquet(desk / "train.parquet", index=False)
+        if c.ours:
+            shuffled = test[table.target].sample(frac=1, random_state=seed).to_numpy()
+            test.assign(**{table.target: shuffled}).to_parquet(desk / SHUFFLED, index=False)
         row |= {"load_before": os.getloadavg()[0], "busy_before": busy_cores()}
         log = answers.with_suffix(".log")
         log.parent.mkdir(parents=True, exist_ok=True)

@@ -101,6 +101,7 @@ class Problem(BaseModel):
     balance: bool = Field(default=False, description="let every class count as much in learning, however rare it is")
     monotone: Signs = Field(default={}, description="column -> + or -: the answer may only rise, or fall, with it")
     costs: Costs = Field(default={}, description="truth -> answer -> what that answer costs, or a file that says so")
+    test_data: Any = Field(default=None, description="rows kept apart, as a file or a frame: they are the test part")
     test: float = Field(default=0.2, gt=0, lt=0.9, description="the share of cases locked away as the test part")
     folds: int | None = Field(default=None, ge=1, le=20, description="folds of the race; by the number of cases")
     workers: int | None = Field(default=None, ge=1, description="processes of the race; by the number of cores")
@@ -115,10 +116,13 @@ class Problem(BaseModel):
 
     def declared(self) -> dict[str, Any]:
         """What was said, as JSON can hold it: a frame in memory becomes a word for it."""
-        said = self.model_dump(exclude={"data"}, exclude_defaults=True)
-        named = isinstance(self.data, str | Path)
-        data = str(self.data) if named else f"<{type(self.data).__module__.split('.')[0]} frame>"
-        return {"data": data, **said}
+        said = self.model_dump(exclude={"data", "test_data"}, exclude_defaults=True)
+        given = {} if self.test_data is None else {"test_data": _in_words(self.test_data)}
+        return {"data": _in_words(self.data), **given, **said}
+
+
+def _in_words(data: Any) -> str:
+    return str(data) if isinstance(data, str | Path) else f"<{type(data).__module__.split('.')[0]} frame>"
 
 
 def problem(source: Any = None, /, **said: Any) -> Problem:
@@ -126,8 +130,11 @@ def problem(source: Any = None, /, **said: Any) -> Problem:
 
     Raises ProblemError with one sentence a mistake."""
     if isinstance(source, Problem):
-        return Problem(**{**source.model_dump(), "data": source.data, **said}) if said else source
-    if isinstance(source, str | Path) and str(source).endswith((".yaml", ".yml")):
+        if not said:
+            return source
+        kept = source.model_dump(exclude={"data", "test_data"}, exclude_unset=True)
+        said = {"data": source.data, "test_data": source.test_data, **kept, **said}
+    elif isinstance(source, str | Path) and str(source).endswith((".yaml", ".yml")):
         said = {**_from_yaml(Path(source)), **said}
     elif source is not None:
         said["data"] = source
@@ -136,6 +143,9 @@ def problem(source: Any = None, /, **said: Any) -> Problem:
             said[field_] = said.pop(plain)
     if isinstance(said.get("costs"), str | Path):
         said["costs"] = _yaml(Path(said["costs"]))
+    if said.get("test_data") is not None and said.get("test") is not None:
+        raise ProblemError("test_data names the test part, so no share of the data is locked away beside it. Leave out "
+                           "test, or test_data.")
     if "data" not in said:
         raise ProblemError("no data was named. Say which file, folder or environment, as in: assay train churn.csv")
     try:
@@ -147,7 +157,7 @@ def problem(source: Any = None, /, **said: Any) -> Problem:
 def _from_yaml(path: Path) -> dict[str, Any]:
     """What a problem.yaml says; files that it names are looked for beside it."""
     said = _yaml(path)
-    for key in ("data", "costs", "metric"):
+    for key in ("data", "test_data", "costs", "metric"):
         named = said.get(key)
         if isinstance(named, str) and not Path(named).is_absolute():
             file, colon, function = named.rpartition(":") if key == "metric" else (named, "", "")

@@ -7,7 +7,7 @@ the training part whose role is another number.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,15 @@ TEST_ROLE = -1
 @dataclass(frozen=True)
 class Plan:
     """roles (n,): the role of each case, in the order of the data. `why` says how it was made, in a sentence.
-    units (n,): what each case belongs to, as text, where the plan knows better than the data."""
+    units (n,): what each case belongs to, as text, where the plan knows better than the data.
+    given: the test part was handed over as such, and is not to be drawn anew."""
 
     roles: Array
     folds: int
     method: str
     why: str
     units: Array | None = None
+    given: bool = False
 
     def rows(self, split: Split) -> Array:
         """Positions (m,) of the cases meant, ascending."""
@@ -81,16 +83,31 @@ def group_plan(groups: Array, *, test: float, folds: int, seed: int, name: str) 
     return Plan(roles, folds, "group", f"all rows of one {name!r} stay on one side")
 
 
+def around(given: Array, plan: Plan) -> Plan:
+    """A plan of the other cases, with those of `given` (n,) booleans as the test part.
+
+    >>> around(np.array([False, True, False]), Plan(np.array([1, 0]), 2, "random", "by chance")).roles.tolist()
+    [1, -1, 0]
+    """
+    roles = np.full(len(given), TEST_ROLE)
+    roles[~given] = plan.roles
+    return replace(plan, roles=roles, why=f"the test part is as it was given; {plan.why}", given=True)
+
+
 def time_plan(moments: Array, *, test: float, name: str) -> Plan:
-    """The latest cases are the test part; the one fold holds out the latest of the rest. moments (n,), sortable."""
+    """The latest cases are the test part; the one fold holds out the latest of the rest. moments (n,), sortable.
+    test: 0 for no test part."""
     n = len(moments)
-    cut_test = np.sort(moments)[min(n - 1, int(np.floor(n * (1 - test))))]
-    cut_held = np.sort(moments[moments < cut_test])
+    tested = np.zeros(n, dtype=bool)
+    if test > 0:
+        tested = moments >= np.sort(moments)[min(n - 1, int(np.floor(n * (1 - test))))]
+    cut_held = np.sort(moments[~tested])
     if len(cut_held) < 2:
         raise ProblemError(f"{name!r} has too few distinct moments to cut a test part by time. Drop --time.")
     cut = cut_held[int(np.floor(len(cut_held) * 0.8))]
-    roles = np.where(moments >= cut_test, TEST_ROLE, np.where(moments >= cut, 0, 1))
-    why = f"the latest {test:.0%} by {name!r} are the test part; the race is judged on the latest before them"
+    roles = np.where(tested, TEST_ROLE, np.where(moments >= cut, 0, 1))
+    why = (f"the latest {test:.0%} by {name!r} are the test part; the race is judged on the latest before them"
+           if test > 0 else f"the race is judged on the latest by {name!r}")
     return Plan(roles, 1, "time", why)
 
 

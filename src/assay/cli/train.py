@@ -45,6 +45,7 @@ def train(
     monotone: str | None = None,
     costs: str | None = None,
     test: float | None = None,
+    test_data: str | None = None,
     folds: int | None = None,
     workers: int | None = None,
     seed: int | None = None,
@@ -100,6 +101,8 @@ def train(
         A YAML file that says what each answer costs by the truth, such as {sick: {well: 5}, well: {sick: 1}}.
     test
         The share of cases locked away as the test part, of a table at most 50,000; 0.2 if not said.
+    test_data
+        A file of labelled rows that were kept apart: they are the test part, and all of DATA is learned from.
     folds
         Folds of the race; by the number of cases.
     workers
@@ -120,7 +123,8 @@ def train(
         "max_latency": max_latency,
         "recipes": recipes, "types": _kinds(type or []), "drop": drop, "group": group, "time": time,
         "positive": positive, "sensitive": sensitive, "weights": weights, "balance": balance or None,
-        "monotone": monotone, "costs": costs, "test": test, "folds": folds, "workers": workers, "seed": seed,
+        "monotone": monotone, "costs": costs, "test": test, "test_data": test_data,
+        "folds": folds, "workers": workers, "seed": seed,
         "allow_leaks": allow_leaks or None, "options": _options(options),
     }
     said = {key: value for key, value in said.items() if value not in (None, {})}

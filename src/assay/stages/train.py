@@ -91,7 +91,7 @@ def train(problem: Problem, *, store: Store | None = None, listen: Listen | None
     with closing(workers), _recorded(run, listen):
         with clock.stage("read"):
             task.save(run.folder / "task")
-            run.update(paradigm=name, settings=problem.model_dump(exclude={"data"}))
+            run.update(paradigm=name, settings=problem.model_dump(exclude={"data", "test_data"}))
             run.emit("read", run=run.id, title=task.title, elapsed=clock.elapsed, **task.plan.facts())
         return _Life(run, problem, name, paradigm, task, clock, store, workers).live()
 

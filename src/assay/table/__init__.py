@@ -2,13 +2,14 @@
 
     read(source)             a file, several files or a frame -> Typed: a Table and what each column holds
     read_raw(source)         the same without inference, for a batch whose kinds a signature knows
+    read_together(a, b)      test rows that were given, below the training rows
     typed(frame)             the inference alone
     conform(batch, sig)      a batch made to fit a model's signature
     to_table, like, write    other frames to a Table, and back
 
 A Table is a polars DataFrame. The order of work: dialect.py and delimited.py (text files), formats.py (typed
-files), convert.py (frames), read.py (all of these), cells.py (what a cell says), normal.py (a column's dtype),
-infer.py (a column's kind), conform.py (a batch at prediction).
+files), convert.py (frames), read.py (all of these), together.py (two of these), cells.py (what a cell says),
+normal.py (a column's dtype), infer.py (a column's kind), conform.py (a batch at prediction).
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from assay.table.conform import conform
 from assay.table.convert import like, to_table, write
 from assay.table.infer import Column, Typed, typed, typed_table
 from assay.table.read import raw
+from assay.table.together import read_together
 
-__all__ = ["Column", "Typed", "conform", "like", "read", "read_raw", "to_table", "typed", "write"]
+__all__ = ["Column", "Typed", "conform", "like", "read", "read_raw", "read_together", "to_table", "typed", "write"]
 
 
 def read(

@@ -19,7 +19,7 @@ from assay.paradigms.supervised.model import coder_of
 from assay.paradigms.supervised.target import Coder, Target
 from assay.paradigms.supervised.task import Question, SupervisedTask, grouped
 from assay.problem import Problem
-from assay.splits import TEST_ROLE, Plan, group_plan, random_plan, time_plan
+from assay.splits import TEST_ROLE, Plan, around, group_plan, random_plan, time_plan
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".feather", ".arrow", ".ipc", ".json", ".jsonl", ".ndjson",
             ".xlsx", ".xls", ".xlsb", ".ods", ".csv.gz", ".tsv.gz", ".csv.zip", ".zip", ".gz", ".zst")
@@ -39,9 +39,7 @@ def claims(problem: Problem) -> float:
 
 def bind(problem: Problem, progress: Callable[[str], None]) -> SupervisedTask:
     """Read the data, infer what was not said, make the split plan. Raises DataError, ProblemError."""
-    from assay.table import read
-
-    typed = read(problem.data, types=problem.types, progress=progress)
+    typed, learned = _read(problem, progress)
     targets = _named(problem, typed.table.columns)
     words = {c.name: c.levels for c in typed.columns}
     answers = typed.table.select(targets)
@@ -55,7 +53,7 @@ def bind(problem: Problem, progress: Callable[[str], None]) -> SupervisedTask:
     if not used:
         raise ProblemError(f"no column of {problem.declared()['data']} is left to predict {targets[0]!r} from. "
                            "Say --types for a column that was taken for an id.")
-    plan = _plan(rows, kept, problem, target)
+    plan = _plan(rows, kept, problem, target, _given(kept, learned, problem))
     train = rows[plan.rows(TRAIN)]
     signature = Signature(tuple(_field(c, train) for c in used), target.outputs(),
                           tuple(r["name"] for r in records if not r["used"]))
@@ -74,6 +72,16 @@ def bind(problem: Problem, progress: Callable[[str], None]) -> SupervisedTask:
     return SupervisedTask(question, rows.select(c for c in rows.columns if c in needed), kept, kept, plan, metrics)
 
 
+def _read(problem: Problem, progress: Callable[[str], None]) -> tuple[Any, int]:
+    """The data, test rows that were given below the others; and how many rows are those others."""
+    from assay.table import read, read_together
+
+    if problem.test_data is not None:
+        return read_together(problem.data, problem.test_data, types=problem.types, progress=progress)
+    typed = read(problem.data, types=problem.types, progress=progress)
+    return typed, len(typed.table)
+
+
 def regroup(task: SupervisedTask, units: Table, why: str) -> SupervisedTask:
     """The same question with a new plan of whole units.
 
@@ -84,8 +92,13 @@ def regroup(task: SupervisedTask, units: Table, why: str) -> SupervisedTask:
     own = pl.concat([task.cases(TRAIN), task.cases(TEST)]).select("case_id", own=pl.col("unit").cast(pl.String))
     joined = own.join(units.select("case_id", "unit"), on="case_id", how="left", maintain_order="left").sort("case_id")
     named = joined.select(pl.coalesce("unit", "own")).to_series().to_numpy()
-    test = float((plan.roles == TEST_ROLE).mean())
-    fresh = group_plan(named, test=test, folds=plan.folds, seed=task.seed, name="unit")
+    held = plan.roles == TEST_ROLE
+    if plan.given:
+        if np.isin(named[held], named[~held]).any():
+            raise ProblemError("the test part was given, and cases of it belong together with cases learned from")
+        fresh = around(held, group_plan(named[~held], test=0.0, folds=plan.folds, seed=task.seed, name="unit"))
+    else:
+        fresh = group_plan(named, test=float(held.mean()), folds=plan.folds, seed=task.seed, name="unit")
     return replace(task, plan=replace(fresh, why=why, units=named), _remembered={})
 
 
@@ -328,9 +341,28 @@ def _with_moments(rows: Table, kept: Array, time: str | None) -> tuple[Table, Ar
     return rows[there], kept[there], notes
 
 
-def _plan(rows: Table, ids: Array, problem: Problem, target: Target) -> Plan:
+def _given(kept: Array, learned: int, problem: Problem) -> Array | None:
+    """Which of the rows that are kept were given as the test part, (n,). Raises ProblemError where none is left."""
+    if problem.test_data is None:
+        return None
+    given: Array = kept >= learned
+    if not given.any() or given.all():
+        called = _called(problem.data if given.all() else problem.test_data)
+        raise ProblemError(f"{called} has no row with a value in {problem.target[0]!r}, the target. Both the data and "
+                           "the test data want rows whose answer is known.")
+    return given
+
+
+def _plan(rows: Table, ids: Array, problem: Problem, target: Target, given: Array | None) -> Plan:
+    if given is not None:
+        return around(given, _drawn(rows.filter(~given), ids[~given], problem, target, test=0.0))
     n = len(rows)
     test = max(min(problem.test, MOST_TESTED / n, 1 - FEWEST_TRAINED / n), 1 / n)
+    return _drawn(rows, ids, problem, target, test=test)
+
+
+def _drawn(rows: Table, ids: Array, problem: Problem, target: Target, *, test: float) -> Plan:
+    n = len(rows)
     if problem.time:
         return time_plan(rows[problem.time].to_physical().to_numpy(), test=test, name=problem.time)
     codes = _strata(rows, target)

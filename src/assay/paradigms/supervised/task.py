@@ -243,7 +243,8 @@ class SupervisedTask:
         _write_rows(folder / "plan.parquet", plan, self.order)
         write_json(folder / "task.json", {
             "format": 1, "question": asdict(self.question), "seal": self.seal(),
-            "plan": {"folds": self.plan.folds, "method": self.plan.method, "why": self.plan.why},
+            "plan": {"folds": self.plan.folds, "method": self.plan.method, "why": self.plan.why}
+            | ({"given": True} if self.plan.given else {}),
         })
 
     def seal(self) -> str:
