@@ -22,6 +22,8 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .venv-uv/bin/uv)
 PYTHON := .venv/bin/python
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links
+# The demo takes every extra but `deep`: PyTorch is 3 GB to fetch, and the demo does not learn with it.
+LIGHT := --extra audit --extra boost --extra image --extra sign
 
 .PHONY: help demo test lint docs bench lock wheel clean
 
@@ -53,7 +55,7 @@ wheel: .venv/.dev
 	$(PYTHON) -m hatchling build -t wheel -d dist
 
 lock: | $(filter .venv-uv/bin/uv,$(UV))
-	$(UV) $(COMPILE) pyproject.toml --extra all --group demo -o requirements/demo.txt
+	$(UV) $(COMPILE) pyproject.toml $(LIGHT) --group demo -o requirements/demo.txt
 	$(UV) $(COMPILE) pyproject.toml --extra all --group demo --group test --group lint -c requirements/demo.txt -o requirements/dev.txt
 
 clean:

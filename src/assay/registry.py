@@ -41,6 +41,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "supervised.xgboost": "assay.paradigms.supervised.recipes.xgboost:XGBoostLearner",
         "supervised.catboost": "assay.paradigms.supervised.recipes.catboost:CatBoostLearner",
         "supervised.mlp": "assay.paradigms.supervised.recipes.mlp:MLPLearner",
+        "supervised.realmlp": "assay.paradigms.supervised.recipes.realmlp:RealMLPLearner",
+        "supervised.tabm": "assay.paradigms.supervised.recipes.tabm:TabMLearner",
     },
     "assay.recipes": {
         f"supervised.{name}": f"assay.paradigms.supervised.recipes.{module}:{attribute}"
@@ -63,6 +65,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
             ("xgboost", "xgboost", "XGBoost"),
             ("catboost", "catboost", "CatBoost"),
             ("mlp", "mlp", "MLP"),
+            ("realmlp", "realmlp", "RealMLP"),
+            ("tabm", "tabm", "TabM"),
         )
     },
     "assay.checks": {
@@ -78,7 +82,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
 }
 
-EXTRAS = {"xgboost": "boost", "catboost": "boost", "cleanlab": "audit", "cryptography": "sign", "PIL": "image"}
+EXTRAS = {"xgboost": "boost", "catboost": "boost", "torch": "deep", "cleanlab": "audit", "cryptography": "sign",
+          "PIL": "image"}
 """Which extra brings an optional library, by its import name."""
 
 

@@ -93,6 +93,19 @@ def inner_folds(lesson: Lesson, seed: int, *, most: int = 5) -> list[tuple[Array
     return [(np.flatnonzero(fit), np.flatnonzero(out)) for fit, out in pairs if out.any()]
 
 
+def with_held_out(lesson: Lesson, most: int, seed: int) -> Lesson:
+    """The lesson with at most `most` rows for early stopping; some of its own where it brings none."""
+    if lesson.X_val is not None and lesson.y_val is not None:
+        fit, held = lesson, replace(lesson, X=lesson.X_val, y=lesson.y_val, weight=lesson.weight_val)
+    else:
+        folds = inner_folds(lesson, seed)
+        if not folds:
+            return lesson
+        fit, held = (part(lesson, rows) for rows in folds[0])
+    some = sample(held, most, seed)
+    return replace(fit, X_val=some.X, y_val=some.y, weight_val=some.weight)
+
+
 def loss(goal: Goal, scores: Array, y: Array, weight: Array | None = None) -> float:
     """What inner choices lower: mean squared error, or mean log loss over rows (and labels). Weighted by row."""
     if goal == "regression":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -29,7 +29,7 @@ from assay.paradigms.supervised.recipes.fitted import (
     require_shapes,
     save_fitted,
 )
-from assay.paradigms.supervised.recipes.inner import Clock, inner_folds, loss, part, sample
+from assay.paradigms.supervised.recipes.inner import Clock, loss, with_held_out
 
 SLAB_NUMBERS = 1_000_000                        # of X, learned from between two looks at the clock
 CHUNK_ROWS = 8_192                              # answered at a time
@@ -92,7 +92,7 @@ class MLP(SupervisedRecipe):
 
     def learn(self, lesson: Lesson, ctx: Context, /) -> Learner:
         clock, rng = Clock.start(ctx), np.random.RandomState(ctx.seed)
-        lesson = _with_held_out(lesson, ctx.seed)
+        lesson = with_held_out(lesson, HELD_ROWS, ctx.seed)
         model = self._model(lesson, rng)
         best, least, since = None, math.inf, 0
         for epoch in self._epochs(model, lesson, clock, rng):
@@ -135,19 +135,6 @@ class MLP(SupervisedRecipe):
             yield epoch
             if clock.out:
                 break
-
-
-def _with_held_out(lesson: Lesson, seed: int) -> Lesson:
-    """The lesson with at most HELD_ROWS rows for early stopping; some of its own where it brings none."""
-    if lesson.X_val is not None and lesson.y_val is not None:
-        fit, held = lesson, replace(lesson, X=lesson.X_val, y=lesson.y_val, weight=lesson.weight_val)
-    else:
-        folds = inner_folds(lesson, seed)
-        if not folds:
-            return lesson
-        fit, held = (part(lesson, rows) for rows in folds[0])
-    some = sample(held, HELD_ROWS, seed)
-    return replace(fit, X_val=some.X, y_val=some.y, weight_val=some.weight)
 
 
 def _held_loss(learner: MLPLearner, lesson: Lesson) -> float:
