@@ -35,6 +35,7 @@ LIGHTGBM: dict[str, Config] = {
     "lightgbm r96": lgb(0.0152, 16, 48, 0.56, 1.0, 0.0, 0.0, True, 10.0, 10.0, 4, 100),
     "lightgbm xt": lgb(0.05, 31, 20, 1.0, 1.0, 0.0, 0.0, True, 10.0, 10.0, 4, 100),
     "lightgbm td": lgb(0.04, 50, 40, 1.0, 0.75, 0.0, 0.0, False, 10.0, 10.0, 4, 100),
+    "lightgbm quick": ("lightgbm", {"learning_rate": 0.2, "num_leaves": 15, "rounds": 60, "patience": 10}),
     "lightgbm small": lgb(0.05, 4, 20, 0.6, 0.8, 0.0, 1.0, False, 10.0, 10.0, 4, 100),
     "lightgbm deep": lgb(0.03, 128, 3, 0.9, 1.0, 0.0, 0.0, False, 10.0, 10.0, 4, 100),
 }
@@ -82,6 +83,14 @@ OTHERS: dict[str, Config] = {
     "mlp wide": ("mlp", {"width": 256, "learning_rate": 2e-3, "alpha": 1e-2}),
 }
 
-CROSSED: dict[str, Config] = {}
+CROSSED: dict[str, Config] = {
+    "lightgbm crossed": ("lightgbm", {"crossed": True}),
+    "lightgbm crossed r13": lgb(0.01932, 64, 28, 0.5534, 0.9923, 0.9144, 1.904, True, 1.866, 0.01429, 18, 54,
+                                crossed=True),
+    "lightgbm crossed r41": lgb(0.03, 8, 15, 0.4248, 0.7215, 0.113, 0.2623, True, 0.02787, 1.887, 9, 10, crossed=True),
+    "lightgbm crossed small": lgb(0.05, 4, 20, 0.6, 0.8, 0.0, 1.0, False, 10.0, 10.0, 4, 100, crossed=True),
+    "xgboost crossed": ("xgboost", {"crossed": True}),
+    "catboost crossed": ("catboost", {"crossed": True}),
+}
 
 CONFIGS: dict[str, Config] = {**LIGHTGBM, **XGBOOST, **CATBOOST, **FORESTS, **OTHERS, **CROSSED}

@@ -76,7 +76,7 @@ def rows(part: int, parts: int, only: list[str]) -> Iterator[dict[str, object]]:
     if RESULTS.exists():
         with RESULTS.open(encoding="utf-8") as f:
             have = {(r["table"], r["config"]) for r in csv.DictReader(f)}
-    for table in TABLES[part::parts]:
+    for table in TABLES[part::parts][::-1]:
         wanted = [c for c in CONFIGS if (table.name, c) not in have and (not only or CONFIGS[c][0] in only)
                   and f"supervised.{CONFIGS[c][0]}" in registry.names("assay.recipes", "supervised.")]
         if not wanted:
