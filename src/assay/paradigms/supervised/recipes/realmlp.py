@@ -51,6 +51,7 @@ class RealMLP(DeepRecipe):
     width: int = 256
     layers: int = 3
     epochs: int = 256
+    patience: int = 32                          # looks at the rows held out, of 64 in all, without a better one
     batch: int = 256
     dropout: float = 0.15
     decay: float = 0.02

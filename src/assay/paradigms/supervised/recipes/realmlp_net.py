@@ -116,7 +116,7 @@ def _mish(z: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
 def first(recipe: RealMLP, lesson: Lesson, reader: Reader, rows: Rows, generator: torch.Generator) -> RealMLPNet:
     """The net before it has learned: each layer's units have unit spread on the data, and bend within the data."""
     numbers, _, large = reader.width
-    made: dict[str, tuple[Tensor, float, float]] = {}
+    made: dict[str, tuple[Tensor, float, float]] = {}       # the decay takes a part's rate twice, as the tuned one did
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator)
@@ -126,14 +126,14 @@ def first(recipe: RealMLP, lesson: Lesson, reader: Reader, rows: Rows, generator
 
     slow, waves, size = recipe.embedding_rate, recipe.waves, recipe.embedding - 1
     if numbers:
-        made["wave"] = normal(numbers, 1, waves) * recipe.frequency, slow, 1.0
-        made["phase"] = uniform(numbers, 1, waves) * math.pi, slow, 1.0
-        made["mix"] = uniform(numbers, waves, size) * waves**-0.5, slow, 1.0
-        made["shift"] = uniform(numbers, 1, size) * waves**-0.5, slow, 1.0
+        made["wave"] = normal(numbers, 1, waves) * recipe.frequency, slow, slow
+        made["phase"] = uniform(numbers, 1, waves) * math.pi, slow, slow
+        made["mix"] = uniform(numbers, waves, size) * waves**-0.5, slow, slow
+        made["shift"] = uniform(numbers, 1, size) * waves**-0.5, slow, slow
     for e in range(large):
         made[f"embedding.{e}"] = normal(int(reader.large_levels[e]) + 1, recipe.category), 1.0, 1.0
     hidden = joined({name: value for name, (value, *_) in made.items()}, rows.inputs)
-    made["scale"] = torch.ones(hidden.shape[1]), recipe.scale_rate, 1.0
+    made["scale"] = torch.ones(hidden.shape[1]), recipe.scale_rate, recipe.scale_rate
     outputs = 1 if lesson.goal == "regression" else lesson.k
     widths = [recipe.width] * recipe.layers + [outputs]
     for i, width in enumerate(widths):
@@ -146,7 +146,7 @@ def first(recipe: RealMLP, lesson: Lesson, reader: Reader, rows: Rows, generator
         made[f"bias.{i}"] = bias, recipe.bias_rate, 0.0
         if i < recipe.layers:
             share = torch.ones(width)
-            made[f"bent.{i}"] = share, recipe.bend_rate, 1.0
+            made[f"bent.{i}"] = share, recipe.bend_rate, recipe.bend_rate
             hidden = bend(hidden + bias, share, None, recipe.activation_of(lesson.goal))
     return RealMLPNet(Parameters.of(made), recipe.layers, recipe.activation_of(lesson.goal))
 
@@ -177,6 +177,6 @@ def learned(recipe: RealMLP, lesson: Lesson, ctx: Context, clock: Clock) -> tupl
         course = Course(
             recipe.epochs, recipe.batch, recipe.beta2,
             rate=lambda t: recipe.rate_of(lesson.goal) * coslog4(t), decay=lambda t: recipe.decay * flat_cos(t),
-            drop=lambda t: recipe.dropout * flat_cos(t))
+            drop=lambda t: recipe.dropout * flat_cos(t), patience=recipe.patience)
         train(net, loss, fit, held, course, clock, ctx.seed)
         return reader, net.parameters.arrays()

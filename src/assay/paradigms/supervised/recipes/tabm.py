@@ -51,9 +51,9 @@ class TabM(DeepRecipe):
     bins: int = 48                              # of a number, by quantiles
     embedding: int = 8                          # numbers that a number becomes
     category: int = 8                           # numbers that a category of many levels becomes
-    batch: int = 256
+    batch: int | None = None                    # None: 32 rows below 2,800, more with more rows, at most 1,024
     epochs: int = 64
-    patience: int = 16
+    patience: int = 16                          # looks at the rows held out, of 64 in all, without a better one
 
     title: ClassVar[str] = "TabM"
     order: ClassVar[float] = 35.0
@@ -76,6 +76,11 @@ class TabM(DeepRecipe):
             "width": ("choice", 64, 128, 192, 256), "dropout": ("uniform", 0.0, 0.5), "bins": ("int_log", 2, 128),
             "embedding": ("choice", 8, 12, 16),
         }
+
+    def batch_of(self, rows: int) -> int:
+        """As TabArena's TabM chooses it."""
+        sizes = ((2_800, 32), (4_500, 64), (6_400, 128), (32_000, 256), (108_000, 512))
+        return self.batch or next((size for most, size in sizes if rows < most), 1_024)
 
 
 @dataclass(frozen=True, eq=False)

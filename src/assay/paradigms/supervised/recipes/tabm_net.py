@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,10 +50,11 @@ class TabMNet:
     def merged(self, raw: Tensor) -> Tensor:
         """The mean of the K answers, as raw values: of numbers, or of probabilities."""
         if self.goal == "regression":
-            return raw.mean(dim=1)
+            return torch.mean(raw, dim=1)
         if self.goal == "multilabel":
             return torch.logit(torch.sigmoid(raw).mean(dim=1), eps=1e-6)
-        return torch.logsumexp(torch.log_softmax(raw, dim=-1), dim=1) - np.log(raw.shape[1])
+        merged: Tensor = torch.logsumexp(torch.log_softmax(raw, dim=-1), dim=1) - math.log(raw.shape[1])
+        return merged
 
     def _joined(self, inputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         numbers, flags, codes = inputs
@@ -63,7 +65,8 @@ class TabMNet:
             embedded = torch.baddbmm(torch.addcmul(p["shift"], x, p["slope"]), filled, p["bend"])
             parts.insert(0, embedded.transpose(0, 1).reshape(n, -1))
         parts += [functional.embedding(codes[:, e], p[f"embedding.{e}"]) for e in range(codes.shape[1])]
-        return torch.cat(parts, dim=1)
+        joined: Tensor = torch.cat(parts, dim=1)
+        return joined
 
 
 def edges(numbers: Array, bins: int) -> tuple[Array, Array]:
@@ -85,7 +88,7 @@ def first(recipe: TabM, lesson: Lesson, reader: Reader, cuts: tuple[Array, Array
     made: dict[str, tuple[Tensor, float, float]] = {}
 
     def uniform(*shape: int, of: int) -> Tensor:
-        return (torch.rand(*shape, generator=generator) * 2 - 1) * of**-0.5
+        return (torch.rand(*shape, generator=generator) * 2 - 1) * float(of**-0.5)
 
     if numbers:
         made["slope"] = uniform(numbers, 1, recipe.embedding, of=recipe.embedding), 1.0, 1.0
@@ -116,7 +119,7 @@ def learned(recipe: TabM, lesson: Lesson, ctx: Context, clock: Clock) -> tuple[R
         cuts = edges(fit.inputs[0].numpy(), recipe.bins)
         net = first(recipe, lesson, reader, cuts, ctx.seed)
         course = Course(
-            recipe.epochs, recipe.batch, 0.999, rate=lambda t: recipe.learning_rate * flat_cos(t),
+            recipe.epochs, recipe.batch_of(len(fit.y)), 0.999, rate=lambda t: recipe.learning_rate * flat_cos(t),
             decay=lambda _: recipe.decay, drop=lambda _: recipe.dropout, clip=1.0, patience=recipe.patience)
         train(net, Loss(lesson.goal, absolute=lesson.metric == "mae"), fit, held, course, clock, ctx.seed)
         return reader, net.parameters.arrays() | dict(zip(("starts", "steps"), cuts, strict=True))
