@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import polars as pl
-from tabular.tables import TABLES as OPEN
+from tabular import tables
 
 from assay.contract import TEST, TRAIN
 from assay.paradigms.supervised.task import PARADIGM
@@ -29,10 +29,11 @@ from assay.report.story import story_from_json
 from assay.stats.intervals import estimate
 from assay.stats.paired import compare, holm
 
+rd = tables.rd
 PEERS = ("LightGBM", "HistGradientBoosting")
 
 TABLES: dict[str, tuple[str, Callable[[], pd.DataFrame]]] = {
-    name: (OPEN[name].target, OPEN[name].read) for name in (
+    name: (tables.TABLES[name].target, tables.TABLES[name].read) for name in (
         "churn", "lending_club", "credit", "attrition", "health_insurance", "penguins", "diamonds_cut",
         "diamonds_price", "ames", "hotel_rates", "deliveries", "concrete", "cps_wages", "mortgages", "flights")
 }
