@@ -215,7 +215,8 @@ def spoil(folder: Path, **change: Any) -> None:
     ({"units": "many"}, "conformity scores are not whole"),
     ({"scale.y": np.array([-1.0])}, "scale is not sound"),
     ({"method": "platt"}, "no calibrator of regression"),
-    ({"format": 2}, "another format"),
+    ({"format": 3}, "another format"),
+    ({"cut": 0.4}, "no probability of one of two classes"),
 ])
 def test_a_folder_that_was_changed_is_refused(tmp_path: Path, change: dict[str, Any], why: str) -> None:
     _, _, model, _ = made(*AMES)

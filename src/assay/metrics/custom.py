@@ -128,12 +128,12 @@ def _from_file(path: Path, said: str) -> ModuleType:
 
 
 def _from_name(place: str, folder: Path, said: str) -> ModuleType:
-    try:
-        with _searched(folder), _telling(said, f"importing {place}"):
+    with _searched(folder), _telling(said, f"importing {place}"):
+        try:
             module = importlib.import_module(place)
-    except ModuleNotFoundError as miss:
-        raise ProblemError(f"--metric {said}: there is no module {miss.name!r}, neither installed nor in {folder}. A "
-                           "file is named as ./metrics.py:function.") from None
+        except ModuleNotFoundError as miss:
+            raise ProblemError(f"--metric {said}: there is no module {miss.name!r}, neither installed nor in {folder}. "
+                               "A file is named as ./metrics.py:function.") from None
     if not getattr(module, "__file__", None):
         raise ProblemError(f"--metric {said}: {place} is no Python file, so what decides could not be recorded.")
     return module
@@ -153,7 +153,7 @@ def _telling(said: str, doing: str) -> Iterator[None]:
     """Whatever the user's code raises, as one sentence."""
     try:
         yield
-    except (ModuleNotFoundError, ProblemError):
+    except ProblemError:
         raise
     except (Exception, SystemExit) as wrong:
         why = " ".join(str(wrong).split())[:300]
