@@ -6,7 +6,7 @@ one (`isinstance(task, Perturbs)`) says what is done without it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -53,6 +53,16 @@ class JudgedBy(Protocol):
 
     def judged_by(self, metric: str, /) -> Task:
         """The same question, this metric first. Raises UnknownName or ProblemError for one that cannot be had."""
+        ...
+
+
+@runtime_checkable
+class Joins(Protocol):
+    """A paradigm that lets several of its models answer as one, sharing what they have in common. Without it each
+    answers alone, and `Blends.blend` averages."""
+
+    def joined(self, models: Sequence[Model], weights: Sequence[float], /) -> Callable[[Table], Table] | None:
+        """What answers a batch as the blend of these models does, bit for bit; None where they share nothing."""
         ...
 
 

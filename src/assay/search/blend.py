@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
 from assay import registry
-from assay.capabilities import Blends
+from assay.capabilities import Blends, Joins
 from assay.contract import Model, Signature, Table
 from assay.files import read_json, write_json
 from assay.nested import load_parts, save_parts
@@ -28,8 +30,15 @@ class Blend:
         return self.models[0].signature
 
     def predict(self, batch: Table, /) -> Table:
+        if self._joined is not None:
+            return self._joined(batch)
         paradigm: Blends = registry.load("assay.paradigms", self.paradigm)
         return paradigm.blend([m.predict(batch) for m in self.models], self.weights)
+
+    @cached_property
+    def _joined(self) -> Callable[[Table], Table] | None:
+        paradigm = registry.load("assay.paradigms", self.paradigm)
+        return paradigm.joined(self.models, self.weights) if isinstance(paradigm, Joins) else None
 
     def save(self, folder: Path, /) -> None:
         write_json(folder / "blend.json", {"paradigm": self.paradigm, "weights": self.weights})

@@ -146,13 +146,21 @@ class Coder:
 
     def answers(self, scores: Array) -> Table:
         """A learner's scores as the columns a model gives."""
+        return self.shown(self.numbers(scores))
+
+    def shown(self, numbers: Array) -> Table:
+        """What `numbers` gives, or a mean of such, as the columns a model gives."""
+        return pl.DataFrame({"value": numbers}) if self.goal == "regression" else answer_columns(self.target, numbers)
+
+    def numbers(self, scores: Array) -> Array:
+        """A learner's scores in the target's own units, (n,), or as probabilities of all its names, (n, names)."""
         if self.goal == "regression":
-            return pl.DataFrame({"value": scores * self.sd + self.mean})
+            return np.asarray(scores.reshape(len(scores)) * self.sd + self.mean)
         p = np.empty((len(scores), len(self.target.names)))
         p[:] = self.share if self.goal == "multilabel" or self.k == 0 else 0.0
         if self.k:
             p[:, list(self.present)] = scores
-        return answer_columns(self.target, p)
+        return p
 
 
 def _codes(target: Target, cases: Table) -> Array:

@@ -332,6 +332,11 @@ class Supervised:
 
         return portfolio(task) if isinstance(task, SupervisedTask) else ()
 
+    def joined(self, models: Sequence[Model], weights: Sequence[float], /) -> Callable[[Table], Table] | None:
+        from assay.paradigms.supervised.together import joined
+
+        return joined(models, weights)
+
     def finished(
         self, model: Model, outcomes: Table, metric: Metric, seed: int, /, alike: Sequence[Table] = ()
     ) -> tuple[Model, tuple[Finding, ...]]:

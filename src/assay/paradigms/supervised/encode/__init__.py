@@ -6,6 +6,8 @@ What a row becomes never depends on the other rows of its batch.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +25,7 @@ from assay.paradigms.supervised.encode.numbers import Moment, Plain, Scaled
 from assay.paradigms.supervised.encode.text import Topics
 from assay.paradigms.supervised.learner import Encoding, Truth
 
+FEW_ROWS = 8                                    # up to so many are encoded cell by cell
 WIDEST = 2_000                                  # columns of all categories together, numbers encoding
 TOPICS: dict[Encoding, int] = {"codes": 48, "numbers": 200, "crossed": 48}
 
@@ -103,26 +106,42 @@ class Encoder:
     def transform(self, table: Table) -> Array:
         """(n, len(names)): float32 for codes, float64 for numbers; rows aligned with the table."""
         X = np.empty((len(table), len(self.sources)), np.float64 if self.encoding == "numbers" else np.float32)
+        few = len(table) <= FEW_ROWS
         at = 0
         for name, block in zip(self.inputs, self.blocks, strict=True):
-            part = block.transform(table.get_column(name))
+            part = _by_cell(block, table.get_column(name)) if few else block.transform(table.get_column(name))
             X[:, at : at + part.shape[1]] = part
             at += part.shape[1]
         if self.crosses:
             self.crosses.fill(X[:, :at], X[:, at:])
         return X
 
-    def save(self, folder: Path) -> None:
-        from safetensors.numpy import save_file
+    @cached_property
+    def content(self) -> str:
+        """A hash of all that was learned: encoders of equal content make the same array of the same rows."""
+        said, arrays = self._said()
+        digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+        for name, array in sorted(arrays.items()):
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
 
-        folder.mkdir(parents=True, exist_ok=True)
+    def _said(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """What JSON holds of this, and its arrays."""
         said: list[dict[str, Any]] = []
         arrays: dict[str, Array] = {}
         for i, (name, block) in enumerate(zip(self.inputs, self.blocks, strict=True)):
             plain = _apart(block.state(), i, arrays)
             said.append({"input": name, "block": block.kind, **plain})
         crosses = {"crosses": _apart(self.crosses.state(), len(said), arrays)} if self.crosses is not None else {}
-        write_json(folder / "encoder.json", {"encoding": self.encoding, "inputs": said, **crosses})
+        return {"encoding": self.encoding, "inputs": said, **crosses}, arrays
+
+    def save(self, folder: Path) -> None:
+        from safetensors.numpy import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        said, arrays = self._said()
+        write_json(folder / "encoder.json", said)
         if arrays:
             save_file(arrays, folder / "encoder.safetensors")
 
@@ -143,6 +162,17 @@ class Encoder:
             return replace(bare, crosses=crosses)
         except (OSError, KeyError, TypeError, ValueError, AttributeError) as wrong:
             raise TamperedError(f"the encoder in {folder} cannot be read: {wrong}") from None
+
+
+def _by_cell(block: Block, values: pl.Series) -> Array:
+    """What a block makes of a few values, one at a time where it can: for a row, arrays cost more than the work."""
+    cell = getattr(block, "cell", None)
+    if cell is not None:
+        try:
+            return np.array([[cell(value)] for value in values.to_list()], dtype=np.float64).reshape(-1, 1)
+        except TypeError:                       # not of the type that the block reads
+            pass
+    return block.transform(values)
 
 
 def _apart(state: dict[str, Any], i: int, arrays: dict[str, Array]) -> dict[str, Any]:

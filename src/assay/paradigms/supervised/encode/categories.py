@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,6 +74,14 @@ class Coded:
         if self.others:
             codes[np.isnan(codes) & ~missing] = len(self.levels)
         return codes[:, None]
+
+    def cell(self, value: str | None) -> float:
+        """What `transform` makes of one value. Raises TypeError where it is no text."""
+        if value is None:
+            return math.nan
+        if not isinstance(value, str):
+            raise TypeError
+        return self._lookup.position.get(value, len(self.levels) if self.others else math.nan)
 
     def state(self) -> dict[str, Any]:
         return {"levels": self.levels, "others": self.others}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -44,6 +45,14 @@ class Plain:
 
     def transform(self, values: pl.Series) -> Array:
         return np.clip(floats(values) - self.origin, -3e38, 3e38)[:, None]
+
+    def cell(self, value: float | None) -> float:
+        """What `transform` makes of one value. Raises TypeError where it is no number."""
+        if value is None:
+            return math.nan
+        if not isinstance(value, (float, int)):
+            raise TypeError
+        return min(max(value - self.origin, -3e38), 3e38) if math.isfinite(value) else math.nan
 
     def state(self) -> dict[str, Any]:
         return {"origin": self.origin}

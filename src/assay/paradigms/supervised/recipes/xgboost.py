@@ -144,8 +144,7 @@ class XGBoostLearner:
         return int(self._booster.num_boosted_rounds())
 
     def scores(self, X: Array, /) -> Array:
-        batch = xgb.DMatrix(X, feature_types=list(self.types), enable_categorical=True, nthread=1)
-        p = self._booster.predict(batch).astype(np.float64)
+        p = np.asarray(self._booster.inplace_predict(X, validate_features=False), dtype=np.float64)
         if self.goal == "binary":
             return two_columns(p)
         return p / p.sum(axis=1, keepdims=True) if self.goal == "multiclass" else p
