@@ -60,6 +60,15 @@ def test_what_was_planted_is_found() -> None:
     assert len(encoder.names) - 4 <= 30
 
 
+def test_few_rows_or_very_many_columns_are_not_crossed() -> None:
+    table, y = rows(200)
+    assert len(Encoder.fit_transform(table, FIELDS, "crossed", Truth("regression", y, 1))[0].names) == 4
+    wide = pl.DataFrame({f"x{i}": table["width"] for i in range(501)})
+    fields = tuple(Field(c, "numeric", "float") for c in wide.columns)
+    many, z = pl.concat([wide] * 2), np.concatenate([y, y])
+    assert len(Encoder.fit_transform(many, fields, "crossed", Truth("regression", z, 1))[0].names) == 501
+
+
 def test_inputs_that_are_to_stand_alone_are_not_crossed() -> None:
     encoder, _ = crossed(alone=frozenset({"width", "shop"}))
     assert not any(name.count("width") or name.count("shop") for name in encoder.names[4:])

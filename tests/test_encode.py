@@ -68,6 +68,25 @@ def test_a_row_stands_alone(encoding: Encoding) -> None:
     np.testing.assert_allclose(one_by_one, X, atol=1e-6)
 
 
+def test_few_rows_become_what_they_do_among_many() -> None:
+    """Few are encoded cell by cell, many column by column."""
+    values = {
+        "amount": [0.1, None, float("inf"), float("nan"), -1e300, 7.0] * 50, "count": [1, None, 2**53, -3, 0, 5] * 50,
+        "member": [True, False, None, True, False, True] * 50, "city": ["Rome", None, "new", "", "Oslo", "Lima"] * 50,
+        "same": [datetime.datetime(2024, 1, 1)] * 300,
+    }
+    table = pl.DataFrame(values, strict=False)
+    fields = (*KINDS[:4], Field("same", "datetime", "datetime"))
+    many = pl.concat([table, table.with_columns(city=pl.Series([f"v{i}" for i in range(300)]))] * 5)
+    encoder = Encoder.fit(many, fields, "codes")
+    X = encoder.transform(table)
+    assert X.shape[1] == 4
+    few = np.concatenate([encoder.transform(table[i : i + 1]) for i in range(6)])
+    np.testing.assert_array_equal(few, X[:6])
+    lists = table.with_columns(city=pl.Series([1] * 300))       # not the type it was fitted on: as among many
+    np.testing.assert_array_equal(encoder.transform(lists[:1]), encoder.transform(lists)[:1])
+
+
 @pytest.mark.parametrize("encoding", ["codes", "numbers"])
 def test_saved_and_read_back(encoding: Encoding, tmp_path: Path) -> None:
     encoder = Encoder.fit(rows(), KINDS, encoding)

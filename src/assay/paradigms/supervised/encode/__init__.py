@@ -109,7 +109,11 @@ class Encoder:
         few = len(table) <= FEW_ROWS
         at = 0
         for name, block in zip(self.inputs, self.blocks, strict=True):
-            part = _by_cell(block, table.get_column(name)) if few else block.transform(table.get_column(name))
+            column = table.get_column(name)
+            if few and _by_cell(block, column, X, at):
+                at += 1
+                continue
+            part = block.transform(column)
             X[:, at : at + part.shape[1]] = part
             at += part.shape[1]
         if self.crosses:
@@ -164,15 +168,18 @@ class Encoder:
             raise TamperedError(f"the encoder in {folder} cannot be read: {wrong}") from None
 
 
-def _by_cell(block: Block, values: pl.Series) -> Array:
-    """What a block makes of a few values, one at a time where it can: for a row, arrays cost more than the work."""
+def _by_cell(block: Block, values: pl.Series, X: Array, at: int) -> bool:
+    """Write what a block makes of a few values into a column of X, one at a time: arrays would cost more than the work.
+    False where the block cannot, or the values are not of the type that it reads."""
     cell = getattr(block, "cell", None)
-    if cell is not None:
-        try:
-            return np.array([[cell(value)] for value in values.to_list()], dtype=np.float64).reshape(-1, 1)
-        except TypeError:                       # not of the type that the block reads
-            pass
-    return block.transform(values)
+    if cell is None:
+        return False
+    try:
+        for i, value in enumerate(values.to_list()):
+            X[i, at] = cell(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _apart(state: dict[str, Any], i: int, arrays: dict[str, Array]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from assay.paradigms.supervised.encode.crossed import CHUNK, Crosses, Known, Pai
 from assay.paradigms.supervised.learner import Goal, Truth
 
 FEWEST = 300                                    # rows to choose by, at least
+WIDEST = 500                                    # columns of codes; on more, choosing would take longer than learning
 SAMPLE = 10_000                                 # rows that the quick model sees
 FOLDS = 5                                       # by which means are out of fold
 NUMBERS, CATEGORIES = 8, 8                      # the most telling columns, from which pairs are made
@@ -75,7 +76,7 @@ def cross(X: Array, coded: tuple[int, ...], truth: Truth, but: frozenset[int] = 
 
     X (n, d): codes; coded: columns that hold categories; but: columns not to be crossed."""
     n, d = X.shape
-    if n < FEWEST or truth.goal == "multilabel" or truth.k < 1:
+    if n < FEWEST or d > WIDEST or truth.goal == "multilabel" or truth.k < 1:
         return Crosses(d), np.empty((n, 0), np.float32)
     ground = _ground(X, coded, truth)
     parts = _chosen(ground, coded, truth, but)
