@@ -121,7 +121,7 @@ def tell(rows: list[dict[str, Any]]) -> None:
         for r in recipes:
             cells.append(f"{mean[r, 'loss']:.4g} ({mean[r, 'wall_s']:.0f} s)")
             cells += [f"{mean[r, 'blend']:.4g}"] if r != PARTNER else []
-            for k in ("loss", "blend"):
+            for k in ("loss", "blend") if (PARTNER, "loss") in mean else ():
                 gaps.setdefault(f"{r} {k}", []).append(100 * (mean[r, k] / mean[PARTNER, "loss"] - 1))
         print("| " + " | ".join(cells) + " |")
     for what, found in gaps.items():

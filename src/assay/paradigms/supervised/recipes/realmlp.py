@@ -68,7 +68,7 @@ class RealMLP(DeepRecipe):
     bend_rate: float = 0.1
 
     title: ClassVar[str] = "RealMLP"
-    order: ClassVar[float] = 30.0
+    order: ClassVar[float] = 35.0
 
     def learn(self, lesson: Lesson, ctx: Context, /) -> Learner:
         clock = Clock.start(ctx)

@@ -56,7 +56,7 @@ class TabM(DeepRecipe):
     patience: int = 16                          # looks at the rows held out, of 64 in all, without a better one
 
     title: ClassVar[str] = "TabM"
-    order: ClassVar[float] = 35.0
+    order: ClassVar[float] = 30.0
 
     def learn(self, lesson: Lesson, ctx: Context, /) -> Learner:
         clock = Clock.start(ctx)

@@ -215,10 +215,10 @@ def train(net: Net, loss: Loss, fit: Rows, held: Rows, course: Course, clock: Cl
     noise, adam = Noise(generator), Adam(net.parameters, course.beta2)
     size = min(course.batch, len(fit.y))
     total = course.epochs * (len(fit.y) // size)
-    started, limit = clock.left_s, max(clock.left_s, 1e-9)
+    limit = clock.left_s
     best, least, since, due = net.parameters.copies(), math.inf, 0, 1 / LOOKS
     for step, at in enumerate(batches(len(fit.y), size, generator)):
-        t = max(step / total, (started - clock.left_s) / limit if math.isfinite(limit) else 0.0)
+        t = max(step / total, _used(limit, clock.left_s))
         if t >= due or t >= 1:
             due, lost = max(due, (math.floor(t * LOOKS) + 1) / LOOKS), judged(net, loss, held)
             since += 1
@@ -235,6 +235,13 @@ def train(net: Net, loss: Loss, fit: Rows, held: Rows, course: Course, clock: Cl
     with torch.no_grad():
         net.parameters.restore(best)
     return least
+
+
+def _used(limit: float, left: float) -> float:
+    """The share of the time that is used, 0 where there is no limit; all of it where there was none from the start."""
+    if not math.isfinite(limit):
+        return 0.0
+    return 1 - left / limit if limit > 0 else 1.0
 
 
 def batches(n: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
