@@ -28,7 +28,7 @@ from assay.paradigms.supervised.recipes.inner import Clock, loss, with_held_out
 from assay.paradigms.supervised.recipes.net_inputs import Reader
 from assay.paradigms.supervised.recipes.realmlp import RealMLP
 from assay.paradigms.supervised.recipes.tabm import TabM
-from assay.paradigms.supervised.recipes.torch_net import Loss, Parameters, Rows, rows_of
+from assay.paradigms.supervised.recipes.torch_net import Adam, Loss, Parameters, Rows, rows_of
 from everything import task_of
 
 QUICK: dict[str, Any] = {"realmlp": RealMLP(epochs=12, width=48), "tabm": TabM(epochs=12, width=24, k=4)}
@@ -266,3 +266,35 @@ def test_the_schedules() -> None:
     peaks = [realmlp_net.coslog4((2**i - 1) / 15) for i in (0.5, 1.5, 2.5, 3.5)]
     ends = [realmlp_net.coslog4((2**i - 1) / 15) for i in (0, 1, 2, 3, 4)]
     assert np.allclose(peaks, 1) and np.allclose(ends, 0, atol=1e-12)
+
+
+def test_adam_is_pytorchs() -> None:
+    drawn = torch.Generator().manual_seed(0)
+    start, pull = torch.randn(20, generator=drawn), torch.randn(9, 20, generator=drawn)
+    parts = Parameters.of({"a": (start, 2.0, 3.0)})
+    ours, flat = Adam(parts, 0.95), start.clone().requires_grad_()
+    theirs = torch.optim.AdamW([flat], lr=0.02, weight_decay=0.3, betas=(0.9, 0.95))
+    for slope in pull:
+        parts["a"].grad.copy_(slope)
+        ours.step(0.01, 0.1)
+        flat.grad = slope.clone()
+        theirs.step()
+    assert torch.allclose(parts["a"], flat, atol=1e-6)
+
+
+def test_learning_does_not_bring_the_compiler() -> None:
+    """PyTorch's compiler costs seconds to import, and torch.optim imports it at its first step."""
+    code = """
+import sys
+import numpy as np
+from assay.contract import Context
+from assay.paradigms.supervised.learner import Lesson
+from assay.paradigms.supervised.recipes.realmlp import RealMLP
+from assay.paradigms.supervised.recipes.tabm import TabM
+X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+for recipe in (RealMLP(epochs=2), TabM(epochs=2)):
+    recipe.learn(Lesson("regression", X, X[:, 0].astype(float), 1), Context())
+print("torch._dynamo" in sys.modules, "sympy" in sys.modules)
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert told.stdout.split() == ["False", "False"], told.stdout + told.stderr

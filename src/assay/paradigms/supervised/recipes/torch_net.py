@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -141,22 +141,27 @@ class Parameters:
 
 
 class Adam:
-    """Adam with decoupled weight decay (Loshchilov & Hutter 2019) on flat pieces, each with its own rate and decay."""
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019) on flat pieces, each with its own rate and decay.
 
-    def __init__(self, parameters: Parameters, beta2: float) -> None:
+    Written out, for torch.optim brings PyTorch's compiler with it: some seconds before the first step."""
+
+    def __init__(self, parameters: Parameters, beta2: float, *, beta1: float = 0.9, epsilon: float = 1e-8) -> None:
+        self.beta1, self.beta2, self.epsilon, self.steps = beta1, beta2, epsilon, 0
         self.slopes = [slopes for _, slopes in parameters.pieces.values()]
-        self.groups: list[dict[str, Any]] = []
-        for (rate, decay), (flat, slopes) in parameters.pieces.items():
-            flat.grad = slopes
-            self.groups.append({"params": [flat], "rate": rate, "decay": decay})
-        self.adam = torch.optim.AdamW(self.groups, lr=0.0, betas=(0.9, beta2), fused=True)
+        self.pieces = [(rate, decay, flat, slopes, torch.zeros_like(flat), torch.zeros_like(flat))
+                       for (rate, decay), (flat, slopes) in parameters.pieces.items()]
 
     def step(self, lr: float, decay: float) -> None:
-        for group in self.adam.param_groups:
-            group["lr"], group["weight_decay"] = lr * group["rate"], decay * group["decay"]
-        self.adam.step()
-        for slopes in self.slopes:
-            slopes.zero_()
+        """flat -= lr m / (sqrt(v) + epsilon), m and v without their bias towards zero, after flat *= 1 - lr decay."""
+        self.steps += 1
+        first, second = 1 - self.beta1**self.steps, 1 - self.beta2**self.steps
+        with torch.no_grad():
+            for rate, decayed, flat, slopes, mean, square in self.pieces:
+                mean.lerp_(slopes, 1 - self.beta1)
+                square.mul_(self.beta2).addcmul_(slopes, slopes, value=1 - self.beta2)
+                flat.mul_(1 - lr * rate * decay * decayed)
+                flat.addcdiv_(mean, square.sqrt().mul_(second**-0.5).add_(self.epsilon), value=-lr * rate / first)
+                slopes.zero_()
 
 
 # --- training -------------------------------------------------------------------------------
