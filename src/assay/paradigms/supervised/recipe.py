@@ -78,8 +78,6 @@ class SupervisedRecipe(ABC):
         q = task.question
         if q.monotone and not self.monotonic:
             return f"{self.title} cannot keep --monotone"
-        if q.monotone and self.reads() == "crossed":
-            return f"{self.title} with crossed columns cannot keep --monotone"
         if (q.weights or q.balance) and not self.weighs:
             return f"{self.title} cannot keep {'--weights' if q.weights else '--balance'}"
         return None

@@ -167,7 +167,8 @@ class SupervisedTask:
 
     def _truth(self, cases: Table) -> Truth:
         coder = Coder.fit(self.target, cases)
-        return Truth(self.goal, coder.encode(cases), coder.k, self.seed, units(cases))
+        return Truth(self.goal, coder.encode(cases), coder.k, self.seed, units(cases),
+                     alone=frozenset(self.question.monotone))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_remembered": {}}
