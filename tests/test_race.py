@@ -18,7 +18,7 @@ from assay.paradigms.supervised.task import PARADIGM
 from assay.problem import problem
 from assay.search import heats
 from assay.search.costs import Costs, fits, room_mb
-from assay.search.ensemble import greedy
+from assay.search.ensemble import greedy, pruned
 from assay.search.entrants import Entrant, describe, entrants
 from assay.search.latency import affordable, without_dearest
 from assay.search.runner import Runner
@@ -85,6 +85,17 @@ def test_a_mixture_keeps_to_its_purse() -> None:
     free = greedy(tables, "r0", AUC, PARADIGM)
     poor = greedy(tables, "r0", AUC, PARADIGM, dict.fromkeys(tables, 1.0), purse=2.0)
     assert len(free) == 3 and len(poor) == 2 and sum(poor.values()) == pytest.approx(1.0)
+
+
+def test_members_that_add_next_to_nothing_are_given_up() -> None:
+    rng = np.random.default_rng(0)
+    signal = rng.normal(size=(2, 2_000))
+    truth = signal.sum(axis=0) > 0
+    tables = {f"r{i}": case_outcomes(truth, s) for i, s in enumerate(signal)}
+    tables |= {f"copy {i}": case_outcomes(truth, signal[0] + 0.01 * rng.normal(size=2_000)) for i in range(3)}
+    weights = {"r0": 0.2, "r1": 0.5, "copy 0": 0.1, "copy 1": 0.1, "copy 2": 0.1}
+    left = pruned(tables, weights, "r0", AUC, PARADIGM)
+    assert "r1" in left and len(left) == 2 and sum(left.values()) == pytest.approx(1.0)
 
 
 # --- costs --------------------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ Names = Annotated[list[str], BeforeValidator(_listed)]
 Signs = Annotated[dict[str, Literal[1, -1]], BeforeValidator(_signed)]
 Costs = Annotated[dict[str, dict[str, float]], BeforeValidator(_worded)]
 
-HONOURED = ("weights", "balance", "monotone", "costs")
+HONOURED = ("weights", "balance", "monotone", "costs", "test_data")
 """Settings that a paradigm must say it honours (capabilities.Honours): elsewhere they are refused, never ignored."""
 
 

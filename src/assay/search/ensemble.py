@@ -1,8 +1,7 @@
 """How the weights of several models that answer as one are chosen without fooling oneself.
 
 Greedy selection with replacement on out-of-fold outcomes (Caruana et al. 2004, "Ensemble selection from
-libraries of models"), judged on cases that did not choose the weights, kept only if it is better than
-the best single recipe by more than noise.
+libraries of models"), judged on cases that did not choose the weights.
 """
 
 from __future__ import annotations
@@ -23,6 +22,9 @@ MOST_CASES = 20_000
 
 CANDIDATES = 16
 """How many recipes, the best of them, a mixture is chosen from."""
+
+PRUNED = 0.95
+"""Of what a mixture adds to its best member, how much must be left when members are taken out of it."""
 
 STEPS = 25
 """Greedy steps: published experience finds no gain beyond (AutoGluon-Tabular, arXiv 2003.06505)."""
@@ -58,17 +60,51 @@ def mix(
     else:
         _, unit = np.unique(outcomes[best]["unit"].to_numpy(), return_inverse=True)
         parts = rng.integers(0, 2, len(folds))[unit]
-    weights = greedy({n: t.filter(choosing) for n, t in outcomes.items()}, best, metric, blends, price, purse)
+    weights = _chosen({n: t.filter(choosing) for n, t in outcomes.items()}, best, metric, blends, price, purse)
     if set(weights) == {best}:
         return None
     honest, order = [], []
     for part in np.unique(parts):
         held, others = np.flatnonzero(parts == part), np.flatnonzero((parts != part) & choosing)
-        chosen = greedy({n: t[others] for n, t in outcomes.items()}, best, metric, blends, price, purse)
+        chosen = _chosen({n: t[others] for n, t in outcomes.items()}, best, metric, blends, price, purse)
         honest.append(blends.blend([whole[n][held] for n in chosen], list(chosen.values())))
         order.append(held)
     blended = pl.concat(honest)[np.argsort(np.concatenate(order))]
     return Mixture(weights, blended, compare(metric, blended, outcomes[best], seed=seed))
+
+
+def _chosen(
+    outcomes: Mapping[str, Table], best: str, metric: Metric, blends: Blends, price: Mapping[str, float] | None,
+    purse: float,
+) -> dict[str, float]:
+    return pruned(outcomes, greedy(outcomes, best, metric, blends, price, purse), best, metric, blends)
+
+
+def pruned(
+    outcomes: Mapping[str, Table], weights: Mapping[str, float], best: str, metric: Metric, blends: Blends
+) -> dict[str, float]:
+    """The mixture without members that add next to nothing: each makes every answer slower.
+
+    The one whose absence costs least goes, as long as all of it still brings PRUNED of what the mixture brought."""
+    def goodness(mixed: Mapping[str, float]) -> float:
+        return metric.goodness(metric.fn(blends.blend([outcomes[n] for n in mixed], list(mixed.values()))))
+
+    kept, alone = dict(weights), metric.goodness(metric.fn(outcomes[best]))
+    enough = alone + PRUNED * (goodness(kept) - alone)
+    while len(kept) > 2:
+        tried = {gone: without(kept, gone) for gone in kept}
+        scores = {gone: goodness(left) for gone, left in tried.items()}
+        cheapest = max(scores, key=lambda gone: scores[gone])
+        if scores[cheapest] < enough:
+            break
+        kept = tried[cheapest]
+    return kept
+
+
+def without(weights: Mapping[str, float], gone: str) -> dict[str, float]:
+    """The mixture of the others, in the same proportions."""
+    left = {n: w for n, w in weights.items() if n != gone}
+    return {n: w / sum(left.values()) for n, w in left.items()}
 
 
 def slim(table: Table, metric: Metric) -> Table:

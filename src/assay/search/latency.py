@@ -11,6 +11,7 @@ import numpy as np
 from assay.capabilities import Inspects
 from assay.contract import Model, Table, Task
 from assay.errors import ProblemError
+from assay.search.ensemble import without
 from assay.search.runner import Runner
 
 WARM, TIMED = 2, 9
@@ -56,6 +57,4 @@ def without_dearest(weights: Mapping[str, float], price: Mapping[str, float]) ->
     """The mixture without the member that costs most for its weight; empty where it has but one."""
     if len(weights) == 1:
         return {}
-    dearest = max(weights, key=lambda n: price[n] / weights[n])
-    left = {n: w for n, w in weights.items() if n != dearest}
-    return {n: w / sum(left.values()) for n, w in left.items()}
+    return without(weights, max(weights, key=lambda n: price[n] / weights[n]))

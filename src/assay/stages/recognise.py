@@ -16,9 +16,9 @@ def recognise(problem: Problem) -> tuple[str, Paradigm]:
     honour what it declares."""
     name, paradigm = _claimed(problem)
     honoured = paradigm.honours() if isinstance(paradigm, Honours) else frozenset()
-    refused = [setting for setting in HONOURED if getattr(problem, setting) and setting not in honoured]
+    refused = [s for s in problem.declared() if s in HONOURED and s not in honoured]
     if refused:
-        raise ProblemError(f"{', '.join(f'--{s}' for s in refused)} cannot be honoured for {name}. Leave it out.")
+        raise ProblemError(f"{', '.join(f'--{s}' for s in refused).replace('_', '-')} cannot be honoured for {name}. Leave it out.")
     return name, paradigm
 
 

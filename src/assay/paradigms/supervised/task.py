@@ -307,7 +307,7 @@ class Supervised:
         return tuple(GOALS)
 
     def honours(self) -> frozenset[str]:
-        return frozenset(("weights", "balance", "monotone", "costs"))
+        return frozenset(("weights", "balance", "monotone", "costs", "test_data"))
 
     def bind(self, problem: Problem, progress: Callable[[str], None], /) -> SupervisedTask:
         from assay.paradigms.supervised.binding import bind
