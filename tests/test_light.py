@@ -54,7 +54,7 @@ def test_the_wheel_is_small_and_whole(tmp_path):
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
                    cwd=ROOT, check=True, capture_output=True, env=ENV)
     wheel = next(tmp_path.glob("*.whl"))
-    assert wheel.stat().st_size < 500_000
+    assert wheel.stat().st_size < 600_000
     inside = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0] for name in inside} == {"assay", f"{wheel.name.rpartition('-py3')[0]}.dist-info"}
     assert "assay/py.typed" in inside

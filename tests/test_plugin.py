@@ -111,7 +111,7 @@ def test_a_strangers_recipe_joins_the_race_of_a_built_in_paradigm(folder: Path, 
     said = run("train", data, "--target", target[0], "--recipes", "shrunken_mean", "--budget", "20s", cwd=folder)
     lines = {line["recipe"]: line for line in said["leaderboard"]}
     assert {"prior", "shrunken_mean"} <= set(lines)
-    assert said["chosen"] == "shrunken_mean"
+    assert said["chosen"].startswith("shrunken_mean") or said["chosen"] == "ensemble"     # as it came, or tuned
     assert said["test"]["accuracy"]["low"] > 0.8
 
 

@@ -107,7 +107,7 @@ def entrants(
             raise ProblemError(f"recipe {entrant.recipe!r} was asked for, but {entrant.refuses.rstrip('.')}. "
                                "Name another, or leave out --recipes for all that fit.")
     able = [e for e in all_ if not e.refuses and (e.baseline or not asked or e.recipe in asked)]
-    if not any(not e.baseline for e in able):
+    if not able:
         names = ", ".join(e.name for e in all_) or "none"
         raise AssayError(f"no recipe can learn this task ({task.name}). Registered: {names}.")
     nth: dict[str, int] = {}                    # of its recipe
