@@ -64,7 +64,8 @@ def test_evaluate_and_compare(run: Trained, churn: pd.DataFrame) -> None:
     assert report.metrics["roc_auc"].n == len(churn)
     other = assay.train(churn, target="churn", store=store, **{**QUICK, "recipes": ["naive_bayes"], "trials": 1})
     first = assay.compare(run.run.id, other.run.id, store=store)[0]
-    assert first.metric == "roc_auc" and first.difference.n == 180 and {first.winner, first.other} == {run.run.id, other.run.id}
+    assert first.metric == "roc_auc" and first.difference.n == 180
+    assert {first.winner, first.other} == {run.run.id, other.run.id}
     with pytest.raises(assay.UserError, match="not tested on the same cases"):
         shifted = assay.train(churn, target="churn", store=store, seed=1,
                               **{**QUICK, "recipes": ["naive_bayes"], "trials": 1})

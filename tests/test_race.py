@@ -49,8 +49,9 @@ def test_a_heat_is_what_the_time_is_expected_to_be_enough_for() -> None:
 
 
 def test_many_cases_are_screened_by_a_share_of_them() -> None:
-    assert heats.screen_share(60_000) == 1.0
-    assert heats.screen_share(400_000) == pytest.approx(0.1)
+    assert heats.screen_share(60_000, math.inf) == heats.screen_share(20_000, 60.0) == 1.0
+    assert heats.screen_share(400_000, math.inf) == pytest.approx(0.1)
+    assert heats.screen_share(150_000, 60.0) == pytest.approx(0.1)
 
 
 def case_outcomes(truth: np.ndarray, score: np.ndarray) -> pl.DataFrame:

@@ -166,6 +166,7 @@ class Context:
     workdir: Path | None = None                 # scratch space, gone afterwards
     device: str = "cpu"
     threads: int = 1
+    rough: bool = False                         # the fit only compares: what it would take to be used can be left out
 
 
 class Task(Protocol):

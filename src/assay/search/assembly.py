@@ -65,7 +65,7 @@ def _fold_models(race: Race, runner: Runner, verdict: Verdict, paradigm: Paradig
 def _refit(race: Race, members: list[Runner], folder: Path) -> dict[str, Path]:
     """Recipes fitted again on all training cases, where their first fold says that the time is enough."""
     done: dict[str, Path] = {}
-    waiting = [r for r in members if LEAST_REFIT * r.fold_s <= race.left]
+    waiting = [r for r in members if LEAST_REFIT * r.fit_s <= race.left]
     asked = 0
     while (waiting and race.workers.idle) or asked:
         while waiting and race.workers.idle:

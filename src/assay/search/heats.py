@@ -25,16 +25,17 @@ FEW_CASES = 2_500
 SURE = 3
 """How many of the first heat go on whatever the paired test says."""
 
-SCREEN_CASES = 40_000
-"""Beyond so many cases to learn from, a heat learns from a share of them."""
+SCREEN_A_SECOND, SCREEN_LEAST, SCREEN_MOST = 250, 10_000, 40_000
+"""How many cases a heat learns from for each second of the budget, between these; of all where they are few more."""
 
 HEAT_SHARE, FEWEST = 0.35, 4
 """Of the time left, what a heat's first fold may take; and how many start even where they are expected to take more."""
 
 
-def screen_share(cases: int) -> float:
-    """The share of the first fold's cases that a heat learns from."""
-    return 1.0 if cases <= SCREEN_CASES * 1.5 else SCREEN_CASES / cases
+def screen_share(cases: int, budget_s: float) -> float:
+    """The share of the first fold's cases that a heat learns from: all, unless they are half as many again."""
+    wanted = min(max(SCREEN_A_SECOND * budget_s, SCREEN_LEAST), SCREEN_MOST)
+    return 1.0 if cases <= 1.5 * wanted else wanted / cases
 
 
 def next_heat(waiting: Sequence[Runner], costs: Costs, left_s: float, workers: int, share: float) -> list[Runner]:

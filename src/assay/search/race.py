@@ -37,7 +37,7 @@ REFIT, LEAST_REFIT = 1.5, 1.25
 
 There are up to a quarter more cases; what lies between goes to the decision."""
 
-MIXED = 5
+MIXED = 3
 """How many of the best a mixture is taken to be made of, when time is kept for the test part."""
 
 CURVE_PART = 0.1
@@ -63,13 +63,14 @@ class Race:
         self.runners = [Runner(e) for e in field_]
         self.trials, self.most_row_s = trials, most_row_s
         self.cases = len(task.plan.rows(Split("fit", 0)))
-        self.share = heats.screen_share(self.cases)
+        self.share = heats.screen_share(self.cases, clock.budget_s)
         self.costs = Costs()
         self.curve: list[float] = []            # shares of the learning curve that are done
         self.curve_of: Runner | None = None
         self._heats: list[list[Runner]] = []
         self._going_on: list[Runner] | None = None      # of the last heat; None until its first folds are through
         self._exhausted = False
+        self._heat_until = math.inf
         self._leader: Runner | None = None
         self._shares_started: set[float] = set()
         self._test_cases = len(task.plan.rows(TEST))
@@ -141,7 +142,7 @@ class Race:
         if not self._heats or (self._going_on is not None and not any(r.running for r in self.runners)
                                and all(self._open_fold(r) is None for r in self._going_on)):
             self._new_heat()
-        waiting = [r for r in self._heats[-1] if not r.state and not r.begun] if self._heats else []
+        waiting = self._waiting()
         for i, runner in enumerate(waiting):
             if not self._fits(runner):
                 if not self.workers.working:
@@ -152,6 +153,15 @@ class Race:
             self._end(runner, "cut", "no time was left to start it")
         return None
 
+    def _waiting(self) -> list[Runner]:
+        """Who of this heat has not begun. When its time is over and some are through, the others wait for the next."""
+        heat = self._heats[-1] if self._heats else []
+        waiting = [r for r in heat if not r.state and not r.begun]
+        if waiting and time.monotonic() > self._heat_until and any(r.first is not None for r in heat):
+            self._heats[-1] = [r for r in heat if r not in waiting]
+            return []
+        return waiting
+
     def _fits(self, runner: Runner) -> bool:
         running = [r for r in self.runners if r.running or r.screening]
         return not runner.entrant.memory_mb or fits(runner, running, room_mb())
@@ -160,8 +170,9 @@ class Race:
         """Seconds the next first fold may take: a fair share of what is left, or twice what it is expected to take."""
         if math.isinf(self._for_fits):
             return math.inf
-        fair = self._for_fits * heats.HEAT_SHARE * self.workers.count / waiting
-        return min(self._for_fits, max(fair, 2 * self.costs.first_s(runner, self.share), 0.1 * self._for_fits))
+        heat_s = max(self._heat_until - time.monotonic(), 0.1 * self._for_fits)
+        fair = heat_s * self.workers.count / waiting
+        return min(self._for_fits, max(fair, min(2 * self.costs.first_s(runner, self.share), 0.6 * heat_s)))
 
     def _new_heat(self) -> None:
         """From the field in its order; once all of it has run, from what tuning suggests."""
@@ -174,6 +185,7 @@ class Race:
         chosen = waiting
         if not math.isinf(self._for_fits):
             chosen = heats.next_heat(waiting, self.costs, self._for_fits, self.workers.count, self.share)
+        self._heat_until = time.monotonic() + heats.HEAT_SHARE * self._for_fits
         self._exhausted = not chosen
         if chosen:
             self._heats.append(chosen)
@@ -235,7 +247,10 @@ class Race:
             if self.folds > 1 or self._going_on is None or runner is not self._going_on[0]:
                 return None                             # a single fold's best stops by itself when its time is over
         timed = not math.isinf(self.left)               # without a budget no clock may decide what is learned
-        return runner, waiting[0], 1.0, max(3.0, 3 * a_fold) if timed else math.inf
+        if not timed:
+            return runner, waiting[0], 1.0, math.inf
+        # a single fold's winner learns from all cases afterwards
+        return runner, waiting[0], 1.0, max(3.0, min(3 * a_fold, self._for_fits / 2 if self.folds == 1 else math.inf))
 
     def _next_share(self) -> Job | None:
         """Smaller shares of the first fold for the leader: the learning curve, when all else has been tried.
@@ -268,7 +283,7 @@ class Race:
         settings = {**entrant.settings, **runner.settled} if share == 1 else entrant.settings
         job = {
             "id": f"{entrant.name}/{fold}/{share}", "recipe": entrant.registered, "settings": settings,
-            "fold": fold, "share": share, "seed": self.task.seed + fold,
+            "fold": fold, "share": share, "rough": share < 1 and not of_curve, "seed": self.task.seed + fold,
             "budget_s": max(0.5, min(seconds, left)), "folder": str(self._place(entrant, fold, share)),
         }
         self.workers.submit(job, time.monotonic() + min(left, 2 * seconds + 5))

@@ -46,6 +46,11 @@ class Runner:
         return len(self.done) == folds
 
     @property
+    def fit_s(self) -> float:
+        """Seconds that its slowest finished fit took."""
+        return max((float(d["fit_s"]) for d in self.done.values()), default=0.0)
+
+    @property
     def fold_s(self) -> float:
         """Seconds that its slowest finished fold took, fit and confrontation."""
         return max((d["fit_s"] + d["predict_s"] for d in self.done.values()), default=0.0)

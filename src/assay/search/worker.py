@@ -98,6 +98,7 @@ def _fit_and_confront(job: dict[str, Any], task: Task, folder: Path) -> dict[str
             budget_s=job["budget_s"],
             split=Split("train") if fold is None else Split("fit", fold, share),
             workdir=Path(scratch),
+            rough=bool(job.get("rough", False)),
         )
         began = time.monotonic()
         model = recipe.fit(task, ctx)

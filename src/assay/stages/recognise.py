@@ -18,7 +18,8 @@ def recognise(problem: Problem) -> tuple[str, Paradigm]:
     honoured = paradigm.honours() if isinstance(paradigm, Honours) else frozenset()
     refused = [s for s in problem.declared() if s in HONOURED and s not in honoured]
     if refused:
-        raise ProblemError(f"{', '.join(f'--{s}' for s in refused).replace('_', '-')} cannot be honoured for {name}. Leave it out.")
+        flags = ", ".join(f"--{s}" for s in refused).replace("_", "-")
+        raise ProblemError(f"{flags} cannot be honoured for {name}. Leave it out.")
     return name, paradigm
 
 

@@ -81,7 +81,7 @@ class CatBoost(SupervisedRecipe):
             rounds = self.rounds
         booster = catboost.CatBoost(params | {"iterations": rounds})
         booster.fit(train, eval_set=val, use_best_model=False, callbacks=[_Stop(watch)])
-        if val and self.refit and watch.time_for_another(len(lesson.y)):
+        if val and self.refit and not ctx.rough and watch.time_for_another(len(lesson.y)):
             X, y, weight = all_rows(lesson)
             booster = catboost.CatBoost(params | {"iterations": watch.at + 1})
             booster.fit(catboost.Pool(_frame(X, codes), y, cat_features=list(codes), weight=weight))

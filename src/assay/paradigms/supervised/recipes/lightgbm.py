@@ -101,7 +101,7 @@ class LightGBM(SupervisedRecipe):
             booster = lgb.train(params, train, self.exactly or BLIND_ROUNDS, callbacks=[stop])
             return str(booster.model_to_string(num_iteration=watch.at + 1))
         booster = lgb.train(params, train, self.rounds, valid_sets=[val], callbacks=[stop])
-        if self.refit and watch.time_for_another(len(lesson.y)):
+        if self.refit and not ctx.rough and watch.time_for_another(len(lesson.y)):
             X, y, weight = all_rows(lesson)
             whole, _ = _datasets(replace(lesson, X=X, y=y, weight=weight, X_val=None), params)
             booster = lgb.train(params, whole, watch.at + 1)

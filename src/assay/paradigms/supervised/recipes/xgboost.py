@@ -78,7 +78,7 @@ class XGBoost(SupervisedRecipe):
         watch = Watch(patience(self.patience, len(lesson.y)), ctx.budget_s)
         evals, rounds = ([], self.exactly or BLIND_ROUNDS) if val is None else ([(val, "val")], self.rounds)
         booster = xgb.train(params, train, rounds, evals=evals, verbose_eval=False, callbacks=[_Stop(watch)])
-        if evals and self.refit and watch.time_for_another(len(lesson.y)):
+        if evals and self.refit and not ctx.rough and watch.time_for_another(len(lesson.y)):
             X, y, weight = all_rows(lesson)
             whole, _ = _matrices(replace(lesson, X=X, y=y, weight=weight, X_val=None), types, params["max_bin"])
             booster = xgb.train(params, whole, watch.at + 1)
