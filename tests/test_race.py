@@ -18,7 +18,7 @@ from assay.paradigms.supervised.task import PARADIGM
 from assay.problem import problem
 from assay.search import heats
 from assay.search.costs import Costs, fits, room_mb
-from assay.search.ensemble import greedy, pruned
+from assay.search.ensemble import fewest, greedy
 from assay.search.entrants import Entrant, describe, entrants
 from assay.search.latency import affordable, without_dearest
 from assay.search.runner import Runner
@@ -95,7 +95,7 @@ def test_members_that_add_next_to_nothing_are_given_up() -> None:
     tables = {f"r{i}": case_outcomes(truth, s) for i, s in enumerate(signal)}
     tables |= {f"copy {i}": case_outcomes(truth, signal[0] + 0.01 * rng.normal(size=2_000)) for i in range(3)}
     weights = {"r0": 0.2, "r1": 0.5, "copy 0": 0.1, "copy 1": 0.1, "copy 2": 0.1}
-    left = pruned(tables, weights, "r0", AUC, PARADIGM)
+    left = fewest(tables, weights, "r0", AUC, PARADIGM)
     assert "r1" in left and len(left) == 2 and sum(left.values()) == pytest.approx(1.0)
 
 

@@ -23,8 +23,8 @@ MOST_CASES = 20_000
 CANDIDATES = 16
 """How many recipes, the best of them, a mixture is chosen from."""
 
-PRUNED = 0.95
-"""Of what a mixture adds to its best member, how much must be left when members are taken out of it."""
+ENOUGH = 0.95
+"""Of what a mixture adds to its best member, how much must be left with fewer members."""
 
 STEPS = 25
 """Greedy steps: published experience finds no gain beyond (AutoGluon-Tabular, arXiv 2003.06505)."""
@@ -77,28 +77,26 @@ def _chosen(
     outcomes: Mapping[str, Table], best: str, metric: Metric, blends: Blends, price: Mapping[str, float] | None,
     purse: float,
 ) -> dict[str, float]:
-    return pruned(outcomes, greedy(outcomes, best, metric, blends, price, purse), best, metric, blends)
+    return fewest(outcomes, greedy(outcomes, best, metric, blends, price, purse), best, metric, blends)
 
 
-def pruned(
+def fewest(
     outcomes: Mapping[str, Table], weights: Mapping[str, float], best: str, metric: Metric, blends: Blends
 ) -> dict[str, float]:
-    """The mixture without members that add next to nothing: each makes every answer slower.
+    """The mixture of the fewest members, those with most weight, that still brings ENOUGH of what `weights` bring.
 
-    The one whose absence costs least goes, as long as all of it still brings PRUNED of what the mixture brought."""
+    Each member more makes every answer slower. The weights of fewer are chosen anew."""
     def goodness(mixed: Mapping[str, float]) -> float:
         return metric.goodness(metric.fn(blends.blend([outcomes[n] for n in mixed], list(mixed.values()))))
 
-    kept, alone = dict(weights), metric.goodness(metric.fn(outcomes[best]))
-    enough = alone + PRUNED * (goodness(kept) - alone)
-    while len(kept) > 2:
-        tried = {gone: without(kept, gone) for gone in kept}
-        scores = {gone: goodness(left) for gone, left in tried.items()}
-        cheapest = max(scores, key=lambda gone: scores[gone])
-        if scores[cheapest] < enough:
-            break
-        kept = tried[cheapest]
-    return kept
+    by_weight = sorted(weights, key=lambda n: (n != best, -weights[n]))
+    alone = goodness({best: 1.0})
+    enough = alone + ENOUGH * (goodness(weights) - alone)
+    for many in range(2, len(weights)):
+        fewer = greedy({n: outcomes[n] for n in by_weight[:many]}, best, metric, blends)
+        if goodness(fewer) >= enough:
+            return fewer
+    return dict(weights)
 
 
 def without(weights: Mapping[str, float], gone: str) -> dict[str, float]:

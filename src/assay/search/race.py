@@ -105,7 +105,7 @@ class Race:
 
     def run(self, going: Callable[[], bool] = lambda: True) -> None:
         """Races on while `going` says so; called again, it goes on from there and ends for good."""
-        while going() and (left := self._for_fits if self.folds == 1 else self.left) > 0:
+        while going() and (left := self.left) > 0:
             while self.workers.idle and (job := self._next()) is not None:
                 self._start(*job)
             if not self.workers.working:
@@ -244,8 +244,9 @@ class Race:
             if not runner.running and self._going_on is not None and self.folds > 1:
                 self._end(runner, "cut", f"its other folds would have taken {rounds * a_fold:.0f} s")
                 return None
-            if self.folds > 1 or self._going_on is None or runner is not self._going_on[0]:
-                return None                             # a single fold's best stops by itself when its time is over
+            among_best = runner in (self._going_on or ())[: heats.SURE] and self._for_fits > 3
+            if self.folds > 1 or not among_best:
+                return None                             # a single fold's best stop by themselves in time
         timed = not math.isinf(self.left)               # without a budget no clock may decide what is learned
         if not timed:
             return runner, waiting[0], 1.0, math.inf
@@ -314,7 +315,8 @@ class Race:
         leader = next(iter(self._scored()), None)
         if leader is not None and leader is not self._leader:
             self._leader = leader
-            found = estimate(self.metric, self._first_outcomes(leader), seed=self.task.seed)
+            outcomes = self._outcomes(leader.entrant, 0) if 0 in leader.done else self._first_outcomes(leader)
+            found = estimate(self.metric, outcomes, seed=self.task.seed)
             self.emit("best", recipe=leader.entrant.name, score=found.value, low=found.low, high=found.high,
                       metric=self.metric.name)
 
@@ -335,8 +337,11 @@ class Race:
         self.emit("recipe", recipe=runner.entrant.name, fold=len(runner.done), folds=self.folds, state=state, note=note)
 
     def _scored(self) -> list[Runner]:
-        """Runners besides the baselines that have finished the first fold, or their share of it, best first."""
-        return heats.ranked([r for r in self.runners if not r.entrant.baseline], self.metric)
+        """Runners besides the baselines, best first: by the whole first fold, and then those by a share of it."""
+        others = [r for r in self.runners if not r.entrant.baseline and r.state != "failed"]
+        whole = [r for r in others if 0 in r.done]
+        whole.sort(key=lambda r: -self.metric.goodness(r.done[0]["score"]))
+        return [*whole, *heats.ranked([r for r in others if 0 not in r.done], self.metric)]
 
     # --- the folders -------------------------------------------------------------------------------
 
