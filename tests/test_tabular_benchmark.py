@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -93,3 +94,11 @@ def test_of_several_versions_of_ours_the_last_one_counts(tell: Any) -> None:
     rows = [row("us", "a", 3.0), row("them", "a", 2.0), row("us", "a", 1.0, version="2")]
     assert tell.board(tell.chosen(rows, "us", None)).won("us", "them") == (1.0, 1)
     assert tell.board(tell.chosen(rows, "us", "1")).won("us", "them") == (0.0, 1)
+
+
+def test_the_portfolio_was_not_chosen_on_tables_that_judge_it() -> None:
+    judging = (FOLDER / "tables.py").read_text(encoding="utf-8")
+    evidence = (FOLDER.parent / "portfolio" / "tables.py").read_text(encoding="utf-8")
+    sources = re.findall(r'Table\("([^/"]+)/([^"]+)"', evidence)
+    assert len(sources) >= 30
+    assert [s for s in sources if f'"{s[0]}", "{s[1]}"' in judging] == []
