@@ -2,7 +2,7 @@
 
     data.<name>       check(seen: Exhibits) -> Iterable[Finding]
                       reads the training cases, their inputs and the test part's inputs; may ask a quick model.
-                      `hold_court` runs them before anything is fitted (court.py)
+                      `hold_court` runs them before any model counts (court.py)
     outcomes.<name>   check(outcomes: Table, metrics: tuple[Metric, ...]) -> Finding
                       reads target, target.positive, out.label, out.p, out.p.<class>, out.value, slice.<name>
 
