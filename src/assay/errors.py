@@ -20,6 +20,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+ASIDE = "assay-aside"
+"""What a thread is called that works beside the main one and cannot be stopped."""
+
 
 class AssayError(Exception):
     """Root of everything assay raises on purpose."""

@@ -11,7 +11,10 @@ def main(words: Sequence[str] | None = None) -> int:
     from assay.cli import ends
 
     said = list(sys.argv[1:] if words is None else words)
-    return ends.guarded(lambda: _answer(said), said)
+    code = ends.guarded(lambda: _answer(said), said)
+    if words is None:
+        ends.leave_threads(code)
+    return code
 
 
 def _answer(words: list[str]) -> int:

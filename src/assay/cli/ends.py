@@ -13,11 +13,12 @@ import os
 import select
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from assay.errors import AssayError
+from assay.errors import ASIDE, AssayError
 
 INTERRUPTED = 130
 
@@ -40,6 +41,15 @@ def guarded(work: Callable[[], int], words: Sequence[str]) -> int:
         return error.exit_code
     except Exception as error:  # noqa: BLE001  the last door: a fault of ours still ends in words
         return _unexpected(error, words)
+
+
+def leave_threads(code: int) -> None:
+    """End the process at once where work still goes on beside the main thread (an interrupt came in its middle):
+    an interpreter that shuts down under native code in another thread aborts."""
+    if any(thread.name == ASIDE for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def tell(kind: str, message: str, *, as_json: bool, **more: str) -> None:

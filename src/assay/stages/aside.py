@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from assay.errors import ASIDE
+
 T = TypeVar("T")
 
 
@@ -14,7 +16,7 @@ class Aside(Generic[T]):
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._found: list[T | BaseException] = []
-        self._thread = threading.Thread(target=self._do, args=(work,), daemon=True)
+        self._thread = threading.Thread(target=self._do, args=(work,), name=ASIDE, daemon=True)
         self._thread.start()
 
     def _do(self, work: Callable[[], T]) -> None:
