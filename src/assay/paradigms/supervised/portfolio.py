@@ -17,7 +17,7 @@ from assay.paradigms.supervised.task import SupervisedTask
 
 ORDER_OF = {"binary": "binary", "multiclass": "multiclass", "regression": "regression", "multilabel": "binary"}
 BYTES_A_CELL = {"catboost": 60.0, "xgboost": 30.0, "lightgbm": 40.0}
-"""Memory of a fit beside the process itself, for each number it learns from; measured on 200,000 rows."""
+"""Memory of a fit beside the process itself, for each number it learns from: estimates, not yet measured."""
 
 OTHER_BYTES = 60.0
 
