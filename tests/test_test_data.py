@@ -82,7 +82,7 @@ def test_by_time_the_race_is_judged_on_the_latest_of_the_data() -> None:
 
 def test_what_does_not_fit_is_refused_in_words(credit: tuple[Table, Table]) -> None:
     train, test = credit
-    with pytest.raises(DataError, match=r"given as the test data, has no column 'Status'.*the target among them"):
+    with pytest.raises(DataError, match=r"given as the test data, has no column 'Status'.*the target among them\.$"):
         bound(train, test.drop("Status"))
     with pytest.raises(DataError, match=r"has no column 'Price'.*Did you mean 'price'"):
         bound(train, test.rename({"Price": "price"}))
@@ -90,6 +90,14 @@ def test_what_does_not_fit_is_refused_in_words(credit: tuple[Table, Table]) -> N
         bound(train, test.with_columns(Status=pl.lit(None, dtype=pl.String)))
     with pytest.raises(ProblemError, match="Leave out test, or test_data"):
         bound(train, test, test=0.1)
+
+
+def test_weights_are_read_from_both_files(credit: tuple[Table, Table]) -> None:
+    train, test = (t.with_columns(w=pl.lit(1.0) + pl.int_range(pl.len()) % 3) for t in credit)
+    task = bound(train, test, weights="w")
+    assert len(task.cases(TEST)) == 200 and "w" not in task.inputs(task.cases(TEST)).columns
+    with pytest.raises(DataError, match="has no column 'w'"):
+        bound(train, credit[1], weights="w")
 
 
 def test_what_the_given_labels_say_changes_nothing_in_the_model(credit: tuple[Table, Table], tmp_path: Path) -> None:

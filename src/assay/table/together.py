@@ -25,7 +25,8 @@ def read_together(
     first, what, notes = raw(source, types=None, progress=progress)
     second, called, said = raw(more, types=None, progress=progress)
     if lacks := [c for c in first.columns if c not in second.columns]:
-        guess = nearest(lacks[0], [c for c in second.columns if c not in first.columns])
+        others = [c for c in second.columns if c not in first.columns]
+        guess = nearest(lacks[0], others) if others else ""
         raise DataError(f"{called}, given as the test data, has no column {lacks[0]!r}, which {what} has. It wants the "
                         f"same columns, the target among them. {guess}".rstrip())
     if extra := [c for c in second.columns if c not in first.columns]:
