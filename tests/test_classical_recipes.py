@@ -30,6 +30,7 @@ from assay import registry
 from assay.contract import Context
 from assay.errors import TamperedError
 from assay.paradigms.supervised.learner import Lesson, sigmoid
+from assay.paradigms.supervised.recipes.additive import Additive
 from assay.paradigms.supervised.recipes.bayes import NaiveBayes
 from assay.paradigms.supervised.recipes.fitted import ARRAYS, FACTS
 from assay.paradigms.supervised.recipes.inner import inner_folds, loss, part
@@ -42,6 +43,7 @@ from assay.paradigms.supervised.recipes.trees import DecisionTree, ExtraTrees, F
 from assay.splits import random_plan
 
 RECIPES = {
+    "additive": Additive(),
     "linear": Linear(), "ridge": Ridge(), "lasso": Lasso(), "elastic_net": ElasticNet(), "logistic": Logistic(),
     "linear_svm": LinearSVM(), "rbf_svm": RBFSVM(), "knn": KNN(), "naive_bayes": NaiveBayes(),
     "decision_tree": DecisionTree(), "random_forest": RandomForest(trees=60), "extra_trees": ExtraTrees(trees=60),
@@ -450,3 +452,22 @@ def test_inner_folds_keep_the_rows_of_one_unit_together():
     for fit, held in inner_folds(lesson, seed=0):
         assert not set(unit[fit]) & set(unit[held])
     assert set(part(lesson, np.arange(10)).unit) == set(unit[:10])
+
+
+def test_an_additive_model_finds_the_curve_of_each_column():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(6_000, 3))
+    X[rng.random(6_000) < 0.1, 1] = np.nan
+    code = rng.integers(0, 5, 6_000).astype(float)
+    y = np.sin(2 * X[:, 0]) + np.where(np.isnan(X[:, 1]), 2.0, 0.0)
+    y += np.array([0.0, 1.0, 0.0, -1.0, 0.5])[code.astype(int)]
+    X[:, 2] = code
+    y = (y - y.mean()) / y.std()
+    lesson = Lesson("regression", X.astype(np.float32), y + 0.2 * rng.normal(size=6_000), 1, categorical=(2,))
+    learner = Additive().learn(lesson, Context())
+    assert np.corrcoef(learner.scores(lesson.X), y)[0, 1] > 0.98
+    grid = np.array([[0.0, 0.0, c] for c in range(5)], dtype=np.float32)
+    steps = learner.scores(grid)
+    assert np.argsort(steps).tolist()[0] == 3 and np.argsort(steps).tolist()[-1] == 1
+    drawn = Additive(smoothing=1e6).learn(lesson, Context()).scores(lesson.X)
+    assert drawn.std() < 0.05                   # so many rows say that there is nothing

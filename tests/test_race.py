@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,25 @@ def test_the_best_go_on_and_who_lends_something_to_a_mixture() -> None:
                            lambda r: tables[r.entrant.name], metric=AUC, blends=PARADIGM, seed=0, first=False,
                            cases=3_000)
     assert len(later) <= heats.LATER
+
+
+def test_of_equals_one_of_each_recipe_goes_on_before_a_second_of_any() -> None:
+    rng = np.random.default_rng(0)
+    signal = rng.normal(size=2_000)
+    truth = signal + rng.normal(size=2_000) > 0
+    names = [*(f"gbm {i}" for i in range(6)), "line", "net"]
+    tables = {n: case_outcomes(truth, signal + 0.01 * rng.normal(size=2_000)) for n in names}
+    heat = [runner(n, 0.9 - 1e-6 * i) for i, n in enumerate(names)]
+    assert [r.entrant.name for r in heats.one_of_each_first(heat)][:3] == ["gbm 0", "line", "net"]
+
+    def through(room_s: float) -> set[str]:
+        on = heats.going_on(heat, [], lambda r: tables[r.entrant.name], metric=AUC, blends=None, seed=0, first=True,
+                            cases=2_000, cost=lambda _: 1.0, room_s=room_s)
+        return {r.entrant.name for r in on}
+
+    assert through(math.inf) == set(names)
+    assert through(5.0) == {"gbm 0", "gbm 1", "gbm 2", "line", "net"}      # the sure ones, then those unlike them
+    assert through(0.0) == {"gbm 0", "gbm 1", "gbm 2"}
 
 
 def test_a_mixture_keeps_to_its_purse() -> None:
@@ -184,6 +204,15 @@ def test_the_same_leaderboard_with_one_worker_or_two(churn: pl.DataFrame, tmp_pa
         boards.append([(e.recipe, e.status, e.settings, str(e.score)) for e in run.leaderboard])
     assert boards[0] == boards[1]
     assert any(" tuned " in name for name, *_ in boards[0])
+
+
+def test_what_needs_no_library_is_fitted_before_the_rest_is_known(churn: pl.DataFrame, tmp_path: Path) -> None:
+    run = assay.train(churn, target="churn", budget=20, folds=2, workers=1, store=tmp_path)
+    events = [json.loads(line) for line in (run.run.folder / "events.jsonl").read_text().splitlines()]
+    begun = [e["recipe"] for e in events if e["kind"] == "recipe" and e["state"] == "started"]
+    assert begun[:3] == ["additive", "prior", "one_column"]
+    assert {"lightgbm", "additive"} <= {e.recipe for e in run.leaderboard}
+    assert len({e.recipe for e in run.leaderboard}) == len(run.leaderboard)
 
 
 # --- a promise of time --------------------------------------------------------------------------------------

@@ -141,7 +141,7 @@ def test_a_worker_that_dies_between_jobs_is_replaced(tmp_path: Path) -> None:
     workers = Workers(1, "supervised")
     try:
         workers.open(tmp_path / "task", tmp_path / "log")
-        workers.described()
+        workers.opened()
         workers._all[0]._process.kill()
         assert workers.wait(1.0) is None
         while not workers.idle:

@@ -167,6 +167,16 @@ class Recommends(Protocol):
 
 
 @runtime_checkable
+class Opens(Protocol):
+    """A paradigm with recipes that need no library but those it always needs. Without it nothing is fitted before the
+    libraries of all its recipes have been imported."""
+
+    def opening(self) -> tuple[str, ...]:
+        """Names of these recipes, baselines among them: the first to be fitted."""
+        ...
+
+
+@runtime_checkable
 class Settles(Protocol):
     """A recipe whose fitting searches for settings that hold for other folds of the same cases as well."""
 

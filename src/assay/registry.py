@@ -32,6 +32,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "assay.learners": {
         "supervised.constant": "assay.paradigms.supervised.recipes.baselines:Constant",
         "supervised.binned": "assay.paradigms.supervised.recipes.baselines:Binned",
+        "supervised.additive": "assay.paradigms.supervised.recipes.additive:AdditiveLearner",
         "supervised.linear": "assay.paradigms.supervised.recipes.linear:LinearLearner",
         "supervised.svm": "assay.paradigms.supervised.recipes.svm:KernelLearner",
         "supervised.neighbours": "assay.paradigms.supervised.recipes.neighbours:NeighboursLearner",
@@ -49,6 +50,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         for name, module, attribute in (
             ("prior", "baselines", "Prior"),
             ("one_column", "baselines", "OneColumn"),
+            ("additive", "additive", "Additive"),
             ("linear", "linear", "Linear"),
             ("ridge", "linear", "Ridge"),
             ("lasso", "linear", "Lasso"),

@@ -20,8 +20,9 @@ from assay.stats.paired import Difference, compare
 MOST_CASES = 20_000
 """How many cases choose the weights: more would cost time and change little."""
 
-CANDIDATES = 16
-"""How many recipes, the best of them, a mixture is chosen from."""
+CANDIDATES, CHOOSING_CELLS = 16, 200_000
+"""How many recipes, the best of them, a mixture is chosen from: so many at least, and as many as make so many answers
+together, up to twice as many."""
 
 ENOUGH = 0.95
 """Of what a mixture adds to its best member, how much must be left with fewer members."""
@@ -45,12 +46,13 @@ def mix(
 ) -> Mixture | None:
     """The greedy mixture of several recipes' out-of-fold outcomes, or None where nothing but `best` was chosen.
 
-    outcomes: recipe -> table of the same n cases in the same order. folds (n,): the fold of each case; with a
-    single fold they are halved at random, each unit kept whole. At most MOST_CASES of them choose; all are judged on.
-    Only the CANDIDATES best recipes take part. price: what each costs, such as seconds an answer; a mixture costs no
-    more than `purse`. Cost: about STEPS x recipes x (folds + 1) evaluations of the metric."""
-    ranked = sorted(outcomes, key=lambda n: (n != best, -metric.goodness(metric.fn(outcomes[n]))))
-    whole = {n: outcomes[n] for n in ranked[:CANDIDATES]}
+    outcomes: recipe -> table of the same n cases in the same order, those that come first preferred where there are
+    more than so many (see CANDIDATES). folds (n,): the fold of each case; with a single fold they are halved at random,
+    each unit kept whole. At most MOST_CASES of them choose; all are judged on. price: what each costs, such as seconds
+    an answer; a mixture costs no more than `purse`. Cost: about STEPS x recipes x (folds + 1) evaluations of the
+    metric."""
+    most = min(max(CANDIDATES, CHOOSING_CELLS // max(len(folds), 1)), 2 * CANDIDATES)
+    whole = {n: outcomes[n] for n in [best, *(n for n in outcomes if n != best)][:most]}
     outcomes = {n: slim(t, metric) for n, t in whole.items()}
     rng = np.random.default_rng(seed)
     choosing = np.zeros(len(folds), dtype=bool)

@@ -45,10 +45,13 @@ class Entrant:
         return dataclasses.replace(self, name=name, settings=all_, said=said)
 
 
-def describe(task: Task, paradigm: str) -> list[dict[str, Any]]:
+def describe(task: Task, paradigm: str, only: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Every registered recipe of a paradigm, and each of its settings that evidence speaks for, as JSON can hold it.
 
-    Imports them all. Settings from the paradigm's portfolio come as entrants of their own, in its order."""
+    Imports them all. Settings from the paradigm's portfolio come as entrants of their own, in its order. only: names
+    of recipes; of the others nothing is said, and nothing is imported."""
+    if only:
+        return [_described(f"{paradigm}.{name}", task) for name in only]
     plain = {d["name"]: d for d in (_described(n, task) for n in registry.names("assay.recipes", f"{paradigm}."))}
     house: Paradigm = registry.load("assay.paradigms", paradigm)
     if not isinstance(house, Recommends):

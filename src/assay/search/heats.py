@@ -7,6 +7,7 @@ of them, and those that would lend something to a mixture, go on to all of it an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from assay.capabilities import Blends
@@ -16,14 +17,20 @@ from assay.search.ensemble import greedy
 from assay.search.runner import Runner
 from assay.stats.paired import compare
 
-FIRST, LATER = 8, 4
+FIRST, LATER = 16, 4
 """How many of the first heat go on at most, and of each later one; twice as many where cases are few."""
 
-FEW_CASES = 2_500
+FEW_CASES = 10_000
 """Up to so many, a first fold tells little apart, and folds are cheap."""
 
 SURE = 3
 """How many of the first heat go on whatever the paired test says."""
+
+GOING_ON_SHARE = 0.6
+"""Of the time left, what the other folds of those that go on may take; the rest is for later heats."""
+
+MIXED_OF = 30
+"""Of how many of the best on the first fold a mixture is tried."""
 
 SCREEN_A_SECOND, SCREEN_LEAST, SCREEN_MOST = 250, 10_000, 40_000
 """How many cases a heat learns from for each second of the budget, between these; of all where they are few more."""
@@ -59,23 +66,34 @@ def next_heat(waiting: Sequence[Runner], costs: Costs, left_s: float, workers: i
 def going_on(
     heat: Sequence[Runner], rivals: Sequence[Runner], outcomes: Callable[[Runner], Table], *,
     metric: Metric, blends: Blends | None, seed: int, first: bool, cases: int,
+    cost: Callable[[Runner], float] = lambda _: 0.0, room_s: float = math.inf,
 ) -> list[Runner]:
-    """Of a heat, who goes on, best first. rivals: those of earlier heats that have gone on, on the same first fold."""
+    """Of a heat, who goes on, best first. rivals: those of earlier heats that have gone on, on the same first fold.
+
+    Of the first heat the best do, those that a mixture would take, and those that cannot be told from the best, of each
+    recipe one before a second of any: it is unlike answers that a mixture gains by. cost: seconds of a runner's other
+    folds; all together they take no more than `room_s`, the surest aside."""
     order = ranked([*heat, *rivals], metric)
-    most = (FIRST if first else LATER) * (2 if cases <= FEW_CASES else 1)
     best = order[0]
-    tables = {r.entrant.name: outcomes(r) for r in order[:20]}
-    mixed = set()
-    if blends is not None and len(tables) > 1:
-        mixed = set(greedy(tables, best.entrant.name, metric, blends))
+    tables = {r.entrant.name: outcomes(r) for r in order[:MIXED_OF]}
+    mixed = greedy(tables, best.entrant.name, metric, blends) if blends is not None and len(tables) > 1 else {}
+    sure = order[: SURE if first else 1]
+    near = [r for r in order if first and r not in sure and r in heat and _near(r, best, outcomes, metric, seed)]
+    wanted = [*sure, *(r for r in order if r.entrant.name in mixed), *one_of_each_first([*sure, *near])]
+    most = (FIRST if first else LATER) * (2 if cases <= FEW_CASES else 1)
     chosen: list[Runner] = []
-    for place, runner in enumerate(order):
-        if runner not in heat or len(chosen) == most:
-            continue
-        sure = place < SURE if first else place == 0
-        if sure or runner.entrant.name in mixed or (first and _near(runner, best, outcomes, metric, seed)):
+    spent = 0.0
+    for runner in dict.fromkeys(wanted):
+        if runner in heat and len(chosen) < most and (runner in sure or spent + cost(runner) <= room_s):
             chosen.append(runner)
-    return chosen
+            spent += cost(runner)
+    return sorted(chosen, key=order.index)
+
+
+def one_of_each_first(runners: Sequence[Runner]) -> list[Runner]:
+    """The same, in their order, but the first of each recipe before all the others."""
+    firsts = list({r.entrant.registered: r for r in reversed(runners)}.values())
+    return [*(r for r in runners if r in firsts), *(r for r in runners if r not in firsts)]
 
 
 def _near(runner: Runner, best: Runner, outcomes: Callable[[Runner], Table], metric: Metric, seed: int) -> bool:

@@ -8,7 +8,6 @@ Each finished job is a folder with a done.json; a resumed race takes those as th
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,14 +18,13 @@ import polars as pl
 from assay.capabilities import Blends
 from assay.contract import TEST, Paradigm, Split, Table, Task
 from assay.errors import StoreError
-from assay.files import read_json
 from assay.search import heats
 from assay.search.clock import Clock
 from assay.search.costs import Costs, fits, room_mb, taken
 from assay.search.entrants import Entrant
+from assay.search.kept import Kept
 from assay.search.runner import Runner
 from assay.search.tuning import BATCH, in_vain, suggested
-from assay.search.worker import DONE
 from assay.search.workers import Workers
 from assay.stats.intervals import estimate
 
@@ -44,6 +42,7 @@ CURVE_PART = 0.1
 """Of the race's time, what is kept at most for the learning curve."""
 
 Emit = Callable[..., None]
+Rest = Callable[[], Sequence[Entrant] | None]
 Job = tuple[Runner, int, float, float]          # runner, fold, share, seconds it may take
 
 
@@ -51,17 +50,19 @@ class Race:
     """One race over a field of entrants. `run()` returns when nothing is left to try or the time is over.
 
     trials: how many settings are tried in all besides the baselines; None: as many as the time allows.
+    rest: gives the rest of the field once it is known, None before; what is there already runs on the first fold, no
+    heat begins.
     most_row_s: what one row may take; then the winners keep time to be fitted once more, as one model each."""
 
     def __init__(
         self, task: Task, paradigm: Paradigm, field_: Sequence[Entrant], folder: Path, *, workers: Workers,
-        clock: Clock, emit: Emit, trials: int | None = None, most_row_s: float = math.inf,
+        clock: Clock, emit: Emit, trials: int | None = None, most_row_s: float = math.inf, rest: Rest | None = None,
     ) -> None:
-        self.task, self.folder, self.workers, self.clock, self.emit = task, folder, workers, clock, emit
+        self.task, self.kept, self.workers, self.clock, self.emit = task, Kept(folder), workers, clock, emit
         self.folds, self.metric = task.plan.folds, task.metrics[0]
         self.blends = paradigm if isinstance(paradigm, Blends) else None
-        self.runners = [Runner(e) for e in field_]
-        self.trials, self.most_row_s = trials, most_row_s
+        self.runners: list[Runner] = []
+        self.trials, self.most_row_s, self._rest = trials, most_row_s, rest
         self.cases = len(task.plan.rows(Split("fit", 0)))
         self.share = heats.screen_share(self.cases, clock.budget_s)
         self.costs = Costs()
@@ -75,7 +76,7 @@ class Race:
         self._shares_started: set[float] = set()
         self._test_cases = len(task.plan.rows(TEST))
         self._from = time.monotonic()
-        self._restore()
+        self._enter(field_)
 
     # --- the time there is ---------------------------------------------------------------------
 
@@ -106,12 +107,13 @@ class Race:
     def run(self, going: Callable[[], bool] = lambda: True) -> None:
         """Races on while `going` says so; called again, it goes on from there and ends for good."""
         while going() and (left := self.left) > 0:
+            self._let_in_the_rest()
             while self.workers.idle and (job := self._next()) is not None:
                 self._start(*job)
             if not self.workers.working:
-                if self.workers.idle == self.workers.count:
+                if self.workers.idle == self.workers.count and self._rest is None:
                     break
-                self.workers.wait(min(0.2, left))           # still opening the task
+                self.workers.wait(min(0.2, left))           # still opening the task, or describing the field
                 continue
             answer = self.workers.wait(min(0.2, left))
             if answer is not None:
@@ -125,9 +127,26 @@ class Race:
             if not runner.state and len(runner.done) < wanted:
                 self._end(runner, "cut", f"no time was left to {'finish' if runner.begun else 'start'} it")
 
+    def _let_in_the_rest(self) -> None:
+        """Those that were not known when the race began, behind those that were."""
+        more = None if self._rest is None or self._next_opening() is not None else self._rest()
+        if more is not None:
+            known = [r.entrant.name for r in self.runners]
+            self._enter([e for e in more if e.name not in known])
+            self._rest = None
+
     def _next(self) -> Job | None:
         """The next job, or None while there is nothing to start."""
+        if self._rest is not None:
+            return self._next_opening() or self._next_baseline()
         return self._next_baseline() or self._next_first() or self._next_fold() or self._next_share()
+
+    def _next_opening(self) -> Job | None:
+        """Of those that are known before the rest, the next on the first fold."""
+        for runner in sorted(self.runners, key=lambda r: r.entrant.baseline):
+            if not runner.begun and not runner.state:
+                return runner, 0, 1.0, self.left
+        return None
 
     def _next_baseline(self) -> Job | None:
         for runner in self.runners:
@@ -197,11 +216,7 @@ class Race:
             room = 0 if in_vain(tried, self.metric, self.cases) else BATCH
         else:
             room = min(self.trials - len(tried), BATCH)
-        fresh = [Runner(e) for e in suggested(tried, self.metric, self.task.seed)[:room]] if room > 0 else []
-        self.runners += fresh
-        for runner in fresh:
-            self._restore_one(runner)
-        return fresh
+        return self._enter(suggested(tried, self.metric, self.task.seed)[:room]) if room > 0 else []
 
     def _next_fold(self) -> Job | None:
         """Folds of those that go on; while the last first folds run, the leader's, who goes on for sure."""
@@ -226,7 +241,9 @@ class Race:
         if not through:
             return []
         chosen = heats.going_on(through, earlier, self._first_outcomes, metric=self.metric, blends=self.blends,
-                                seed=self.task.seed, first=len(self._heats) == 1, cases=self.cases)
+                                seed=self.task.seed, first=len(self._heats) == 1, cases=self.cases,
+                                cost=lambda r: self.costs.next_s(r) * (self.folds - len(r.done)),
+                                room_s=heats.GOING_ON_SHARE * self._for_fits * self.workers.count)
         for runner in through:
             if runner not in chosen and not (self.folds == 1 and self.share == 1):
                 self._end(runner, "dropped", "behind on the first fold")
@@ -285,7 +302,7 @@ class Race:
         job = {
             "id": f"{entrant.name}/{fold}/{share}", "recipe": entrant.registered, "settings": settings,
             "fold": fold, "share": share, "rough": share < 1 and not of_curve, "seed": self.task.seed + fold,
-            "budget_s": max(0.5, min(seconds, left)), "folder": str(self._place(entrant, fold, share)),
+            "budget_s": max(0.5, min(seconds, left)), "folder": str(self.kept.place(entrant, fold, share)),
         }
         self.workers.submit(job, time.monotonic() + min(left, 2 * seconds + 5))
 
@@ -315,19 +332,19 @@ class Race:
         leader = next(iter(self._scored()), None)
         if leader is not None and leader is not self._leader:
             self._leader = leader
-            outcomes = self._outcomes(leader.entrant, 0) if 0 in leader.done else self._first_outcomes(leader)
+            outcomes = self.kept.outcomes(leader.entrant, 0) if 0 in leader.done else self._first_outcomes(leader)
             found = estimate(self.metric, outcomes, seed=self.task.seed)
             self.emit("best", recipe=leader.entrant.name, score=found.value, low=found.low, high=found.high,
                       metric=self.metric.name)
 
     def _add(self, runner: Runner, fold: int, answer: dict[str, Any]) -> None:
-        outcomes = self._outcomes(runner.entrant, fold)
+        outcomes = self.kept.outcomes(runner.entrant, fold)
         runner.done[fold] = {**answer, "score": self.metric.fn(outcomes)}
         if fold == 0 and runner.screened is None:
             self.costs.learn(runner.entrant.first_s, taken(answer))
 
     def _add_screened(self, runner: Runner, answer: dict[str, Any]) -> None:
-        outcomes = self._outcomes(runner.entrant, 0, self.share)
+        outcomes = self.kept.outcomes(runner.entrant, 0, self.share)
         runner.screened = {**answer, "score": self.metric.fn(outcomes), "share": self.share}
         expected = runner.entrant.first_s
         self.costs.learn(expected and expected * self.share, taken(answer))
@@ -345,43 +362,35 @@ class Race:
 
     # --- the folders -------------------------------------------------------------------------------
 
-    def _place(self, entrant: Entrant, fold: int, share: float = 1.0) -> Path:
-        slug = re.sub(r"[^A-Za-z0-9]+", "-", entrant.name)
-        return self.folder / slug / (f"fold-{fold}" if share == 1 else f"fold-{fold}-share-{share:.4g}")
-
-    def _outcomes(self, entrant: Entrant, fold: int, share: float = 1.0) -> Table:
-        return pl.read_parquet(self._place(entrant, fold, share) / "outcomes.parquet")
-
     def _first_outcomes(self, runner: Runner) -> Table:
-        return self._outcomes(runner.entrant, 0, self.share if runner.screened else 1.0)
+        return self.kept.outcomes(runner.entrant, 0, self.share if runner.screened else 1.0)
 
-    def _restore(self) -> None:
-        """Take what an earlier, killed run had finished."""
-        for runner in self.runners:
-            self._restore_one(runner)
-
-    def _restore_one(self, runner: Runner) -> None:
-        for fold, share in [(0, self.share), *((fold, 1.0) for fold in range(self.folds))]:
-            done = self._place(runner.entrant, fold, share) / DONE
-            if not done.exists() or fold in runner.done:
-                continue
-            answer = read_json(done)
-            if answer["state"] != "done":
-                runner.state, runner.note = answer["state"], answer["note"]
-            elif share == 1:
-                self._add(runner, fold, answer)
-            else:
-                self._add_screened(runner, answer)
+    def _enter(self, entrants: Sequence[Entrant]) -> list[Runner]:
+        """New runners, with what an earlier, killed run had finished of theirs."""
+        fresh = [Runner(e) for e in entrants]
+        self.runners += fresh
+        for runner in fresh:
+            for fold, share in [(0, self.share), *((fold, 1.0) for fold in range(self.folds))]:
+                answer = None if fold in runner.done else self.kept.answer(runner.entrant, fold, share)
+                if answer is None:
+                    continue
+                if answer["state"] != "done":
+                    runner.state, runner.note = answer["state"], answer["note"]
+                elif share == 1:
+                    self._add(runner, fold, answer)
+                else:
+                    self._add_screened(runner, answer)
+        return fresh
 
     def held_out(self, runner: Runner, folds: Sequence[int]) -> Table:
         """Its outcomes on the cases that those folds held out, fold after fold."""
-        return pl.concat([self._outcomes(runner.entrant, f) for f in folds])
+        return pl.concat([self.kept.outcomes(runner.entrant, f) for f in folds])
 
     def curve_outcomes(self) -> dict[float, Table]:
         """Share of the first fold's cases -> outcomes of `curve_of` after learning from it; all of them last."""
         if self.curve_of is None or not self.curve:
             return {}
-        return {share: self._outcomes(self.curve_of.entrant, 0, share) for share in [*sorted(self.curve), 1.0]}
+        return {share: self.kept.outcomes(self.curve_of.entrant, 0, share) for share in [*sorted(self.curve), 1.0]}
 
     def model_folder(self, runner: Runner, fold: int) -> Path:
-        return self._place(runner.entrant, fold) / "model"
+        return self.kept.place(runner.entrant, fold) / "model"

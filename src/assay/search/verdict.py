@@ -12,6 +12,7 @@ from assay.contract import Array, Estimate, Metric, Paradigm, Table
 from assay.errors import AssayError, ProblemError
 from assay.report import figures
 from assay.search.ensemble import Mixture, mix
+from assay.search.heats import one_of_each_first
 from assay.search.latency import affordable, prices, without_dearest
 from assay.search.race import Race
 from assay.search.runner import Runner
@@ -112,7 +113,7 @@ def _mixture(
 ) -> Mixture | None:
     """The greedy mixture of those that answer in time, where the paradigm blends and there is time to choose it."""
     best = able[0]
-    names = [r.entrant.name for r in able if not r.entrant.baseline]
+    names = [r.entrant.name for r in one_of_each_first([r for r in able if not r.entrant.baseline])]
     if not isinstance(paradigm, Blends) or len(names) < 2 or best.entrant.baseline or race.clock.left < 1:
         return None
     theirs = {n: scores[n] for n in names}

@@ -1,7 +1,8 @@
 """One worker process: reads jobs as JSON lines, fits and confronts, leaves each result whole in a folder.
 
 It never sees the test part: the task it opens has none. It ends when its parent does.
-Started as `python -m assay.search.worker` so that a user's script needs no main guard.
+Started as `python -m assay.search.worker PARADIGM [RECIPES]` so that a user's script needs no main guard. Where it is
+given recipes it imports those alone, and others when a job asks for them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from assay.errors import AssayError, LockedError, StoreError, UserError
 from assay.files import write_json
 from assay.search.entrants import describe
 from assay.search.latency import one_row_s
+from assay.search.workers import DESCRIBE
 from assay.store.disk import telling
 from assay.store.package import save_model
 
@@ -34,7 +36,8 @@ DONE = "done.json"
 def main() -> None:
     answers = _private_stdout()
     threading.Thread(target=_die_with_parent, args=(os.getppid(),), daemon=True).start()
-    _load_ahead(sys.argv[1:])
+    paradigm_name, opening = sys.argv[1], sys.argv[2:]
+    _load_ahead(paradigm_name, opening)
     tasks: dict[str, Task] = {}
     for line in sys.stdin:
         job = json.loads(line)
@@ -42,7 +45,9 @@ def main() -> None:
             _errors_to(job["log"])
             paradigm: Paradigm = registry.load("assay.paradigms", job["paradigm"])
             tasks["task"] = paradigm.open(Path(job["open"]), test=False)
-            answer: dict[str, Any] = {"state": "open", "recipes": describe(tasks["task"], job["paradigm"])}
+            answer: dict[str, Any] = {"recipes": describe(tasks["task"], job["paradigm"], opening)}
+        elif job["id"] == DESCRIBE:
+            answer = {"recipes": describe(tasks["task"], paradigm_name)}
         else:
             answer = perform(job, tasks["task"])
         answers.write(json.dumps({"id": job["id"], **answer}) + "\n")
@@ -118,12 +123,11 @@ def _fit_and_confront(job: dict[str, Any], task: Task, folder: Path) -> dict[str
     return done
 
 
-def _load_ahead(paradigms: list[str]) -> None:
-    """Import the recipes of these paradigms while the data is still being read."""
-    for paradigm in paradigms:
-        for name in registry.names("assay.recipes", f"{paradigm}."):
-            with suppress(UserError):                  # a library that is missing is told once there is a task
-                registry.load("assay.recipes", name)
+def _load_ahead(paradigm: str, opening: list[str]) -> None:
+    """Import the recipes of a paradigm, or some of them, while the data is still being read."""
+    for name in [f"{paradigm}.{n}" for n in opening] or registry.names("assay.recipes", f"{paradigm}."):
+        with suppress(UserError):                      # a library that is missing is told once there is a task
+            registry.load("assay.recipes", name)
 
 
 def _errors_to(log: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from assay.capabilities import Races
+from assay.capabilities import Opens, Races
 from assay.checks.court import Court, hold_court, mended
 from assay.contract import TEST, TRAIN, Estimate, Finding, Model, Paradigm, Report, Split, Table, Task
 from assay.errors import GateError, ProblemError, StoreError
@@ -23,7 +23,7 @@ from assay.report.page import render
 from assay.report.story import Comparison, Entry, Story, story_to_json
 from assay.search.assembly import assemble, rival
 from assay.search.clock import Clock
-from assay.search.entrants import entrants, known
+from assay.search.entrants import Entrant, entrants, known
 from assay.search.latency import one_row_s
 from assay.search.race import Race
 from assay.search.runner import Runner
@@ -79,7 +79,7 @@ def train(problem: Problem, *, store: Store | None = None, listen: Listen | None
     tell = listen or (lambda _: None)
     name, paradigm = recognise(problem)
     known(name, problem.recipes)
-    workers = Workers(problem.workers or cores(), name)         # their imports run beside the reading
+    workers = _workers(problem, name, paradigm)                 # their imports run beside the reading
     try:
         with clock.stage("read"):
             task = paradigm.bind(problem, lambda said: tell({"kind": "stage", "name": "read", "sentence": said}))
@@ -117,9 +117,15 @@ def resume(ref: str | None, *, store: Store | None = None, listen: Listen | None
     before = max((float(e.get("elapsed", 0.0)) for e in run.events()), default=0.0)
     clock = _clock(problem, before)
     run.claim()
-    with closing(Workers(problem.workers or cores(), name)) as workers, _recorded(run, listen):
+    with closing(_workers(problem, name, paradigm)) as workers, _recorded(run, listen):
         task = paradigm.open(run.folder / "task", test=True)
         return _Life(run, problem, name, paradigm, task, clock, store, workers).live()
+
+
+def _workers(problem: Problem, name: str, paradigm: Paradigm) -> Workers:
+    """With so many trials to make there is no hurry: then the field is known before the first of them."""
+    opening = paradigm.opening() if isinstance(paradigm, Opens) and problem.trials is None else ()
+    return Workers(problem.workers or cores(), name, opening)
 
 
 def _clock(problem: Problem, before: float = 0.0) -> Clock:
@@ -223,7 +229,7 @@ class _Life:
             self.emit("finding", check=finding.check, level=finding.level, sentence=finding.sentence)
         if court.sure and not self.problem.allow_leaks:
             self.workers.close()
-            shutil.rmtree(race.folder, ignore_errors=True)
+            shutil.rmtree(race.kept.folder, ignore_errors=True)
             raise GateError(refusal(court))
         return race, court
 
@@ -236,14 +242,25 @@ class _Life:
         return court
 
     def new_race(self) -> Race:
+        """It begins with the recipes that are known first; the others come in once a worker has imported them."""
         problem = self.problem
-        described = self.workers.described()
-        runners = entrants(described, self.task, problem.recipes, trials=problem.trials)
-        missing = [d["refuses"] for d in described if "settings" not in d]           # its library is missing
-        self.cut += [said for said in (*missing, *left_out(described, problem.recipes)) if said not in self.cut]
+        first = self.workers.opened()
+        whole = None if self.workers.recipes is None else self.field()
+        runners = whole or entrants(first, self.task, problem.recipes, trials=problem.trials)
         raced = self.task.raced() if isinstance(self.task, Races) else self.task
         return Race(raced, self.paradigm, runners, self.run.folder / "race", workers=self.workers, clock=self.clock,
-                    emit=self.emit, trials=problem.trials, most_row_s=problem.max_latency_s or float("inf"))
+                    emit=self.emit, trials=problem.trials, most_row_s=problem.max_latency_s or float("inf"),
+                    rest=None if whole else self.field)
+
+    def field(self) -> Sequence[Entrant] | None:
+        """All that can run, once it is known. What cannot is told in the report."""
+        described = self.workers.described()
+        if described is None:
+            return None
+        asked = self.problem.recipes
+        missing = [d["refuses"] for d in described if "settings" not in d]           # its library is missing
+        self.cut += [said for said in (*missing, *left_out(described, asked)) if said not in self.cut]
+        return entrants(described, self.task, asked, trials=self.problem.trials)
 
     def hold_race(self, race: Race) -> None:
         race.run()
@@ -258,7 +275,7 @@ class _Life:
     def assembled(self, race: Race, verdict: Verdict) -> tuple[Verdict, Model, tuple[Finding, ...]]:
         """The model of the verdict, finished; members are given up until one row takes no longer than allowed."""
         while True:
-            model = assemble(race, verdict, self.paradigm, self.name, race.folder)
+            model = assemble(race, verdict, self.paradigm, self.name, race.kept.folder)
             model, found = self.finish(verdict, verdict.chosen, model)
             if self.problem.max_latency_s is None:
                 return verdict, model, found

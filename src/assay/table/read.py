@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 
 from assay.contract import Kind, Table
 from assay.errors import DataError, nearest
@@ -161,6 +160,8 @@ def _opened(path: Path, inner: str) -> tuple[Path | bytes, str, list[str]]:
 
 
 def _unzstd(packed: bytes) -> bytes:
+    import pyarrow as pa
+
     with pa.CompressedInputStream(pa.BufferReader(packed), "zstd") as stream:
         content: bytes = stream.read()
     return content

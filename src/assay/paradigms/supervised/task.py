@@ -328,6 +328,9 @@ class Supervised:
 
         return blend(answers, weights)
 
+    def opening(self) -> tuple[str, ...]:
+        return "additive", "one_column", "prior"
+
     def portfolio(self, task: Task, /) -> Sequence[Suggestion]:
         from assay.paradigms.supervised.portfolio import portfolio
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
-from scipy import sparse
 
 from assay.contract import Array
+
+if TYPE_CHECKING:
+    from scipy import sparse  # a tenth of a second, which tables without texts need not wait for
 
 MOST_GRAMS = 4_000                              # words and pairs kept, by how many texts hold them
 LONGEST = 20_000                                # characters read of a text
@@ -67,6 +69,8 @@ class Topics:
 
     def _weights(self, row: Array, gram: pl.Series, n: int) -> sparse.csr_array:
         """(n, grams) with rows of unit length, or of zeros."""
+        from scipy import sparse
+
         code = gram.cast(self._enum, strict=False).to_physical()
         known = code.is_not_null().to_numpy()
         ones = np.ones(int(known.sum()), np.float32)

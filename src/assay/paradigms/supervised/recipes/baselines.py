@@ -103,10 +103,10 @@ class OneColumn(SupervisedRecipe):
         losses = []
         for j in range(lesson.X.shape[1]):
             x = lesson.X[rows, j]
-            losses.append(_loss(_bins(x, _edges(x, j in lesson.categorical)), Y, w[rows], fold))
+            losses.append(_loss(bins_of(x, edges_of(x, j in lesson.categorical)), Y, w[rows], fold))
         column = int(np.argmin(losses))
-        edges = _edges(lesson.X[:, column], column in lesson.categorical)
-        bins = _bins(lesson.X[:, column], edges)
+        edges = edges_of(lesson.X[:, column], column in lesson.categorical)
+        bins = bins_of(lesson.X[:, column], edges)
         middle = lesson.goal == "regression" and lesson.metric == "mae"
         size = len(edges) + 2
         table = _medians(bins, lesson.y, lesson.weight, size) if middle else _means(
@@ -121,7 +121,7 @@ def _answers(y: Array, lesson: Lesson) -> Array:
     return y if lesson.goal == "multilabel" else np.eye(lesson.k)[y]
 
 
-def _edges(x: Array, codes: bool) -> Array:
+def edges_of(x: Array, codes: bool, most: int = MOST_BINS) -> Array:
     """Where bins begin, ascending: between codes, or quantiles of a number."""
     known = x[~np.isnan(x)].astype(np.float64)
     if not len(known):
@@ -129,12 +129,12 @@ def _edges(x: Array, codes: bool) -> Array:
     if codes:
         return np.arange(known.max()) + 0.5
     values = np.unique(known)
-    if len(values) <= MOST_BINS:
+    if len(values) <= most:
         return (values[1:] + values[:-1]) / 2
-    return np.unique(np.quantile(known, np.linspace(0, 1, MOST_BINS + 1)[1:-1]))
+    return np.unique(np.quantile(known, np.linspace(0, 1, most + 1)[1:-1]))
 
 
-def _bins(x: Array, edges: Array) -> Array:
+def bins_of(x: Array, edges: Array) -> Array:
     """The bin of each value, (n,); the last, len(edges) + 1, is for missing ones."""
     return np.where(np.isnan(x), len(edges) + 1, np.searchsorted(edges, x.astype(np.float64), side="right"))
 
@@ -182,7 +182,7 @@ class Binned:
     kind: ClassVar[str] = "binned"
 
     def scores(self, X: Array, /) -> Array:
-        found: Array = self.table[_bins(X[:, self.column], self.edges)]
+        found: Array = self.table[bins_of(X[:, self.column], self.edges)]
         return found[:, 0] if self.flat else found
 
     def save(self, folder: Path, /) -> None:
