@@ -17,9 +17,18 @@ import pytest
 
 from assay.contract import TEST, TRAIN, Context, Split
 from assay.errors import TamperedError
+from assay.paradigms.supervised.learner import Lesson
 from assay.paradigms.supervised.model import SupervisedModel, load
 from assay.paradigms.supervised.recipe import held_out
 from assay.paradigms.supervised.recipes.baselines import Binned, OneColumn, Prior
+from assay.paradigms.supervised.recipes.boosting import (
+    COMMON_STEPS,
+    MOST_NATIVE,
+    MOST_RATE,
+    TIMED_ROUNDS,
+    Pace,
+    native,
+)
 from assay.paradigms.supervised.recipes.catboost import CatBoost
 from assay.paradigms.supervised.recipes.lightgbm import LightGBM, LightGBMLearner
 from assay.paradigms.supervised.recipes.xgboost import XGBoost
@@ -51,6 +60,31 @@ def fitted(recipe: type[Any], name: str) -> SupervisedModel:
 def score(model: SupervisedModel, name: str, split: Split = TEST) -> float:
     task = task_of(name)
     return task.metrics[0].fn(task.attempt(model, task.cases(split)))
+
+
+def test_a_rate_is_raised_where_the_rounds_would_not_fit_into_the_time() -> None:
+    hurried, easy = Pace(0.05, 1e-9), Pace(0.05, 1e9)
+    for rounds in range(1, TIMED_ROUNDS + 1):
+        assert hurried.after(rounds) is None and easy.after(rounds) is None
+    assert hurried.after(1 + TIMED_ROUNDS) == MOST_RATE and easy.after(1 + TIMED_ROUNDS) is None
+    some = Pace(0.05, 150.0)
+    some.after(1)
+    some.began -= TIMED_ROUNDS                          # a second a round: 150 rounds, where 300 are commonly needed
+    assert some.after(1 + TIMED_ROUNDS) == pytest.approx(COMMON_STEPS / 150, rel=0.05)
+
+
+def test_the_rate_that_was_found_is_told_to_the_other_folds() -> None:
+    task = task_of("churn")
+    hurried = LightGBM(patience=5).fit(task, Context(split=Split("fit", 0), budget_s=0.6))
+    settled = LightGBM().settled(hurried)
+    assert 0.05 <= settled["learning_rate"] <= 0.2 and settled["exactly"] > 0
+    again = LightGBM(**settled).fit(task, Context(split=Split("fit", 1)))
+    assert LightGBM().settled(again) == settled
+
+
+def test_categories_of_many_levels_are_split_by_their_order() -> None:
+    X = np.column_stack([np.arange(600.0), np.arange(600.0) % MOST_NATIVE, np.full(600, np.nan)])
+    assert native(Lesson("regression", X, X[:, 0], 1, categorical=(0, 1, 2))) == (1, 2)
 
 
 def test_lightgbm_is_no_worse_than_the_plain_library() -> None:

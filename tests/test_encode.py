@@ -14,13 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.contract import Field, Table
+from assay.contract import Field, Split, Table
 from assay.errors import TamperedError
 from assay.paradigms.supervised.encode import Encoder
-from assay.paradigms.supervised.encode.categories import Coded, OneHot
+from assay.paradigms.supervised.encode.categories import MOST_CODES, Coded, OneHot
 from assay.paradigms.supervised.encode.numbers import Moment, Plain, Scaled
 from assay.paradigms.supervised.encode.text import Topics
 from assay.paradigms.supervised.learner import Encoding
+from assay.paradigms.supervised.task import PARADIGM
+from assay.problem import problem
 
 KINDS: tuple[Field, ...] = (
     Field("amount", "numeric", "float"), Field("count", "numeric", "int"), Field("member", "boolean", "bool"),
@@ -150,16 +152,27 @@ def test_scaled_numbers_have_about_unit_spread() -> None:
         assert 0.6 < z.std() < 1.2
 
 
-def test_categories_are_coded_by_frequency() -> None:
-    block = Coded.fit(pl.Series(["b", "a", "a", None, "c", "a", "b"]))
-    codes = block.transform(pl.Series(["a", "b", "c", "new", None]))[:, 0]
+def test_categories_are_coded_in_their_order() -> None:
+    block = Coded.fit(pl.Series(["b 10", "a", "a", None, "b 9", "a", "b 10"]))
+    codes = block.transform(pl.Series(["a", "b 9", "b 10", "new", None]))[:, 0]
     np.testing.assert_array_equal(codes, [0, 1, 2, np.nan, np.nan])
+    told = Coded.fit(pl.Series(["b", "b"]), ["c", "a", "b"])            # all levels are known, whatever the rows hold
+    np.testing.assert_array_equal(told.transform(pl.Series(["a", "b", "c"]))[:, 0], [0, 1, 2])
 
 
-def test_beyond_a_thousand_levels_they_share_a_code() -> None:
-    block = Coded.fit(pl.Series([f"v{i}" for i in range(1500)]))
-    codes = block.transform(pl.Series([block.levels[0], "v-new", None]))[:, 0]
-    np.testing.assert_array_equal(codes, [0, 1000, np.nan])
+def test_beyond_so_many_levels_the_rare_ones_share_a_code() -> None:
+    levels = [f"v{i}" for i in range(MOST_CODES + 500)]
+    block = Coded.fit(pl.Series([*levels, *levels[-MOST_CODES:]]))
+    codes = block.transform(pl.Series([levels[-1], "v0", "v-new", None]))[:, 0]
+    np.testing.assert_array_equal(codes, [MOST_CODES - 1, MOST_CODES, MOST_CODES, np.nan])
+
+
+def test_the_folds_of_one_task_share_their_codes() -> None:
+    """So a batch is encoded once for all their models. The levels are those that the signature tells."""
+    frame = pl.DataFrame({"c": [f"l{i % 7}" for i in range(210)], "x": np.arange(210.0), "y": ["no", "yes", "no"] * 70})
+    task = PARADIGM.bind(problem(frame, target="y"), lambda _: None)
+    made = {task.encoded(task.cases(Split("fit", k)), "codes")[0].content for k in range(task.plan.folds)}
+    assert len(made) == 1
 
 
 def test_rare_unknown_and_missing_levels_have_their_columns() -> None:

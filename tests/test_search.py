@@ -12,7 +12,7 @@ import pytest
 from assay.errors import AssayError
 from assay.metrics import lookup
 from assay.search.clock import Clock
-from assay.search.ensemble import mix
+from assay.search.ensemble import even, mix
 from assay.search.entrants import Entrant
 from assay.search.runner import Runner
 from assay.search.tuning import draw
@@ -108,6 +108,20 @@ def test_a_mixture_of_noise_is_not_told_from_the_best() -> None:
     best = min(tables, key=lambda n: rmse.fn(tables[n]))
     made = mix(tables, best, np.arange(300) % 5, metric=rmse, blends=Mean(), seed=0)
     assert made is None or made.gain.tied or made.gain.estimate.value < 0.01
+
+
+def test_a_plain_mean_is_taken_where_it_is_ahead_of_chosen_weights() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=60)
+    tables = {n: outcomes(truth, rng.normal(size=60)) for n in "abcdef"}
+    rmse = lookup("regression", "rmse")
+    best = min(tables, key=lambda n: rmse.fn(tables[n]))
+    tables = {best: tables[best], **tables}
+    made = mix(tables, best, np.arange(60) % 5, metric=rmse, blends=Mean(), seed=0)
+    assert made is not None and rmse.fn(made.outcomes) < rmse.fn(tables[best])
+    evenly = even(tables, rmse, Mean())
+    assert best in evenly and len(set(evenly.values())) == 1 and sum(evenly.values()) == pytest.approx(1)
+    assert set(even(tables, rmse, Mean(), dict.fromkeys(tables, 1.0), purse=1.0)) == {best}
 
 
 def test_the_best_is_a_rival_where_a_cheaper_one_was_chosen() -> None:

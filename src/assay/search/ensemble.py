@@ -27,6 +27,9 @@ together, up to twice as many."""
 ENOUGH = 0.95
 """Of what a mixture adds to its best member, how much must be left with fewer members."""
 
+MOST_EVEN = 8
+"""Of how many, one of each recipe first, a plain mean is tried."""
+
 STEPS = 25
 """Greedy steps: published experience finds no gain beyond (AutoGluon-Tabular, arXiv 2003.06505)."""
 
@@ -44,7 +47,8 @@ def mix(
     outcomes: Mapping[str, Table], best: str, folds: Array, *, metric: Metric, blends: Blends, seed: int,
     price: Mapping[str, float] | None = None, purse: float = math.inf,
 ) -> Mixture | None:
-    """The greedy mixture of several recipes' out-of-fold outcomes, or None where nothing but `best` was chosen.
+    """The greedy mixture of several recipes' out-of-fold outcomes or their plain mean, whichever is ahead on cases that
+    did not choose it; None where nothing but `best` was chosen.
 
     outcomes: recipe -> table of the same n cases in the same order, those that come first preferred where there are
     more than so many (see CANDIDATES). folds (n,): the fold of each case; with a single fold they are halved at random,
@@ -62,24 +66,48 @@ def mix(
     else:
         _, unit = np.unique(outcomes[best]["unit"].to_numpy(), return_inverse=True)
         parts = rng.integers(0, 2, len(folds))[unit]
-    weights = _chosen({n: t.filter(choosing) for n, t in outcomes.items()}, best, metric, blends, price, purse)
-    if set(weights) == {best}:
+    def greedily(theirs: Mapping[str, Table]) -> dict[str, float]:
+        return fewest(theirs, greedy(theirs, best, metric, blends, price, purse), best, metric, blends)
+
+    def evenly(theirs: Mapping[str, Table]) -> dict[str, float]:
+        return even(theirs, metric, blends, price, purse)
+
+    found = []
+    for choose in (greedily, evenly):
+        weights = choose({n: t.filter(choosing) for n, t in outcomes.items()})
+        if set(weights) == {best}:
+            continue
+        honest, order = [], []
+        for part in np.unique(parts):
+            held, others = np.flatnonzero(parts == part), np.flatnonzero((parts != part) & choosing)
+            chosen = choose({n: t[others] for n, t in outcomes.items()})
+            honest.append(blends.blend([whole[n][held] for n in chosen], list(chosen.values())))
+            order.append(held)
+        found.append((weights, pl.concat(honest)[np.argsort(np.concatenate(order))]))
+    if not found:
         return None
-    honest, order = [], []
-    for part in np.unique(parts):
-        held, others = np.flatnonzero(parts == part), np.flatnonzero((parts != part) & choosing)
-        chosen = _chosen({n: t[others] for n, t in outcomes.items()}, best, metric, blends, price, purse)
-        honest.append(blends.blend([whole[n][held] for n in chosen], list(chosen.values())))
-        order.append(held)
-    blended = pl.concat(honest)[np.argsort(np.concatenate(order))]
+    weights, blended = max(found, key=lambda made: metric.goodness(metric.fn(made[1])))
     return Mixture(weights, blended, compare(metric, blended, outcomes[best], seed=seed))
 
 
-def _chosen(
-    outcomes: Mapping[str, Table], best: str, metric: Metric, blends: Blends, price: Mapping[str, float] | None,
-    purse: float,
+def even(
+    outcomes: Mapping[str, Table], metric: Metric, blends: Blends, price: Mapping[str, float] | None = None,
+    purse: float = math.inf,
 ) -> dict[str, float]:
-    return fewest(outcomes, greedy(outcomes, best, metric, blends, price, purse), best, metric, blends)
+    """The plain mean of the first few, as many as serve best; the first is always among them.
+
+    There is one choice to make, so that few cases with large errors cannot mislead it as they do weights."""
+    price = price or dict.fromkeys(outcomes, 0.0)
+    members: list[str] = []
+    tried: dict[int, float] = {}
+    for name in list(outcomes)[:MOST_EVEN]:
+        if members and sum(price[n] for n in [*members, name]) > purse:
+            continue
+        members.append(name)
+        mean = blends.blend([outcomes[n] for n in members], [1 / len(members)] * len(members))
+        tried[len(members)] = metric.goodness(metric.fn(mean))
+    many = max(tried, key=lambda m: tried[m])
+    return dict.fromkeys(members[:many], 1 / many)
 
 
 def fewest(

@@ -32,17 +32,21 @@ GOING_ON_SHARE = 0.6
 MIXED_OF = 30
 """Of how many of the best on the first fold a mixture is tried."""
 
-SCREEN_A_SECOND, SCREEN_LEAST, SCREEN_MOST = 250, 10_000, 40_000
-"""How many cases a heat learns from for each second of the budget, between these; of all where they are few more."""
+SCREEN_A_SECOND, SCREEN_LEAST, SCREEN_MOST, SCREEN_FROM = 250, 10_000, 40_000, 3
+"""How many cases a heat learns from for each second of the budget, between these; of all where they are fewer than
+three times as many: those that go on learn from all of them once more."""
+
+SLOW_S = 1e-4
+"""Seconds that one fold's model may take for a case, among many; it is slow beyond. A mixture asks ten such models."""
 
 HEAT_SHARE, FEWEST = 0.35, 4
 """Of the time left, what a heat's first fold may take; and how many start even where they are expected to take more."""
 
 
 def screen_share(cases: int, budget_s: float) -> float:
-    """The share of the first fold's cases that a heat learns from: all, unless they are half as many again."""
+    """The share of the first fold's cases that a heat learns from: all, unless they are SCREEN_FROM times as many."""
     wanted = min(max(SCREEN_A_SECOND * budget_s, SCREEN_LEAST), SCREEN_MOST)
-    return 1.0 if cases <= 1.5 * wanted else wanted / cases
+    return 1.0 if cases <= SCREEN_FROM * wanted else wanted / cases
 
 
 def next_heat(waiting: Sequence[Runner], costs: Costs, left_s: float, workers: int, share: float) -> list[Runner]:
@@ -67,14 +71,18 @@ def going_on(
     heat: Sequence[Runner], rivals: Sequence[Runner], outcomes: Callable[[Runner], Table], *,
     metric: Metric, blends: Blends | None, seed: int, first: bool, cases: int,
     cost: Callable[[Runner], float] = lambda _: 0.0, room_s: float = math.inf,
+    slow: Callable[[Runner], bool] = lambda _: False,
 ) -> list[Runner]:
     """Of a heat, who goes on, best first. rivals: those of earlier heats that have gone on, on the same first fold.
 
     Of the first heat the best do, those that a mixture would take, and those that cannot be told from the best, of each
     recipe one before a second of any: it is unlike answers that a mixture gains by. cost: seconds of a runner's other
-    folds; all together they take no more than `room_s`, the surest aside."""
+    folds; all together they take no more than `room_s`, the surest aside. slow: whether it takes too long to answer;
+    such a one goes on where it is the best, and surely so."""
     order = ranked([*heat, *rivals], metric)
-    best = order[0]
+    best = next((r for r in order if not slow(r) and (r is order[0] or _near(r, order[0], outcomes, metric, seed))),
+                order[0])
+    order = [r for r in order if r is best or not slow(r)]
     tables = {r.entrant.name: outcomes(r) for r in order[:MIXED_OF]}
     mixed = greedy(tables, best.entrant.name, metric, blends) if blends is not None and len(tables) > 1 else {}
     sure = order[: SURE if first else 1]
@@ -88,6 +96,12 @@ def going_on(
             chosen.append(runner)
             spent += cost(runner)
     return sorted(chosen, key=order.index)
+
+
+def slow(runner: Runner, field: Sequence[Runner]) -> bool:
+    """Whether a model of it takes too long for a case, beside what reading the case takes, as the baselines show it."""
+    reading = min((r.answer_s for r in field if r.entrant.baseline and r.done), default=0.0)
+    return runner.answer_s - reading > SLOW_S
 
 
 def one_of_each_first(runners: Sequence[Runner]) -> list[Runner]:

@@ -243,7 +243,8 @@ class Race:
         chosen = heats.going_on(through, earlier, self._first_outcomes, metric=self.metric, blends=self.blends,
                                 seed=self.task.seed, first=len(self._heats) == 1, cases=self.cases,
                                 cost=lambda r: self.costs.next_s(r) * (self.folds - len(r.done)),
-                                room_s=heats.GOING_ON_SHARE * self._for_fits * self.workers.count)
+                                room_s=heats.GOING_ON_SHARE * self._for_fits * self.workers.count,
+                                slow=lambda r: heats.slow(r, self.runners))
         for runner in through:
             if runner not in chosen and not (self.folds == 1 and self.share == 1):
                 self._end(runner, "dropped", "behind on the first fold")
@@ -251,24 +252,25 @@ class Race:
 
     def _open_fold(self, runner: Runner) -> Job | None:
         """Its next fold, where it is expected to finish all that it still wants."""
-        if runner.state:
-            return None
         waiting = [f for f in range(self.folds) if f not in runner.done and f not in runner.running]
-        if not waiting:
+        if runner.state or not waiting:
             return None
         rounds, a_fold = -(-len(waiting) // self.workers.count), self.costs.next_s(runner)
-        if rounds * a_fold > self._for_fits:
-            if not runner.running and self._going_on is not None and self.folds > 1:
-                self._end(runner, "cut", f"its other folds would have taken {rounds * a_fold:.0f} s")
-                return None
-            among_best = runner in (self._going_on or ())[: heats.SURE] and self._for_fits > 3
-            if self.folds > 1 or not among_best:
-                return None                             # a single fold's best stop by themselves in time
-        timed = not math.isinf(self.left)               # without a budget no clock may decide what is learned
-        if not timed:
+        if math.isinf(self.left):                       # without a budget no clock may decide what is learned
             return runner, waiting[0], 1.0, math.inf
-        # a single fold's winner learns from all cases afterwards
-        return runner, waiting[0], 1.0, max(3.0, min(3 * a_fold, self._for_fits / 2 if self.folds == 1 else math.inf))
+        if rounds * a_fold <= self._for_fits or (self.folds == 1 and self._surest(runner, heats.SURE, 3)):
+            # a single fold's best stop by themselves in time; its winner learns from all cases afterwards
+            most = self._for_fits / 2 if self.folds == 1 else math.inf
+            return runner, waiting[0], 1.0, max(3.0, min(3 * a_fold, most))
+        if self._surest(runner, 1, 1) and not runner.begun_whole:
+            return runner, 0, 1.0, self._for_fits       # the best has its first fold, whatever else is cut
+        if not runner.running and self._going_on is not None and self.folds > 1:
+            self._end(runner, "cut", f"its other folds would have taken {rounds * a_fold:.0f} s")
+        return None
+
+    def _surest(self, runner: Runner, many: int, seconds: float) -> bool:
+        """Whether it is one of so many best that go on, and there is so much time."""
+        return runner in (self._going_on or ())[:many] and self._for_fits > seconds
 
     def _next_share(self) -> Job | None:
         """Smaller shares of the first fold for the leader: the learning curve, when all else has been tried.

@@ -31,6 +31,11 @@ class Runner:
         return bool(self.done or self.running or self.screened or self.screening)
 
     @property
+    def begun_whole(self) -> bool:
+        """Whether it learns, or has learned, from all cases of some fold."""
+        return bool(self.done or self.running)
+
+    @property
     def settled(self) -> Mapping[str, Any]:
         """Settings that its first fold found, for the others."""
         found: Mapping[str, Any] = self.done.get(0, {}).get("settled", {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -18,11 +19,15 @@ from assay.search.race import Race
 from assay.search.runner import Runner
 from assay.stats.folds import against
 from assay.stats.intervals import estimate
-from assay.stats.paired import Difference, holm_from_best
+from assay.stats.paired import Difference, compare, holm_from_best
 
 EQUAL = 0.02
 """A cheaper recipe is taken for the best one only where it surely gives up less than this share of the gain
 over the baseline. Not being told apart is no evidence of being equal."""
+
+MIXED_S = 3e-4
+"""Seconds that the models of a mixture may take together for a case, among many, on one core, unless its best member
+alone takes nearly as long."""
 
 ROOM = 0.8
 """Of the time that one row may take, what models may: the rest is for reading the row and mending the answer."""
@@ -103,9 +108,19 @@ def slimmer(verdict: Verdict, race: Race, paradigm: Paradigm, took_s: float) -> 
 
 
 def _scope(race: Race) -> tuple[int, ...]:
-    """All folds where some recipe besides the baselines finished them; else the first fold alone."""
-    full = any(r.complete(race.folds) and not r.entrant.baseline and r.state != "failed" for r in race.runners)
-    return tuple(range(race.folds)) if full else (0,)
+    """All folds where some recipe besides the baselines finished them and the best on the first fold, if it did not, is
+    not surely ahead of it there; else the first fold alone."""
+    def goodness(r: Runner) -> float:
+        return race.metric.goodness(r.done[0]["score"])
+
+    begun = [r for r in race.runners if 0 in r.done and not r.entrant.baseline and r.state != "failed"]
+    full = [r for r in begun if r.complete(race.folds)]
+    if not full:
+        return (0,)
+    leader, rival = max(begun, key=goodness), max(full, key=goodness)
+    ahead = leader not in full and not compare(
+        race.metric, race.held_out(leader, [0]), race.held_out(rival, [0]), seed=race.task.seed).tied
+    return (0,) if ahead else tuple(range(race.folds))
 
 
 def _mixture(
@@ -117,8 +132,13 @@ def _mixture(
     if not isinstance(paradigm, Blends) or len(names) < 2 or best.entrant.baseline or race.clock.left < 1:
         return None
     theirs = {n: scores[n] for n in names}
+    price, purse = prices(able), ROOM * race.most_row_s
+    if math.isinf(purse):                               # nothing was promised: many rows are to be answered quickly
+        reading = min((r.answer_s for r in race.runners if r.entrant.baseline and r.done), default=0.0)
+        price = {r.entrant.name: race.folds * max(r.answer_s - reading, 0.0) for r in able}
+        purse = max(MIXED_S, 1.5 * price[best.entrant.name])
     return mix(theirs, best.entrant.name, fold, metric=race.metric, blends=paradigm, seed=race.task.seed,
-               price=prices(able), purse=ROOM * race.most_row_s)
+               price=price, purse=purse)
 
 
 def _choose(

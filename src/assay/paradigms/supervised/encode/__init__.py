@@ -25,6 +25,7 @@ from assay.paradigms.supervised.encode.numbers import Moment, Plain, Scaled
 from assay.paradigms.supervised.encode.text import Topics
 from assay.paradigms.supervised.learner import Encoding, Truth
 
+MOST_TOLD = 100                                 # levels that a field tells: with so many there may be more
 FEW_ROWS = 8                                    # up to so many are encoded cell by cell
 WIDEST = 2_000                                  # columns of all categories together, numbers encoding
 TOPICS: dict[Encoding, int] = {"codes": 48, "numbers": 200, "crossed": 48}
@@ -213,5 +214,7 @@ def _block(values: pl.Series, field: Field, encoding: Encoding, most: int, calen
     if field.kind == "datetime":
         return Moment.fit(values, smooth=smooth, calendar_only=calendar_only)
     if field.kind == "categorical":
-        return OneHot.fit(values, most=most) if smooth else Coded.fit(values)
+        if smooth:
+            return OneHot.fit(values, most=most)
+        return Coded.fit(values, field.levels if len(field.levels) < MOST_TOLD else ())
     return Scaled.fit(values) if smooth else Plain.fit(values)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -13,7 +14,7 @@ import polars as pl
 
 from assay.contract import Array
 
-MOST_CODES = 1_000                              # levels with a code of their own; the rest share one
+MOST_CODES = 20_000                             # levels with a code of their own; the rest share one
 MOST_COLUMNS = 50                               # levels with a column of their own
 FEW_ROWS = 256                                  # that are looked up one by one
 RARE = 3                                        # a level met fewer times shares the column of the others
@@ -24,6 +25,19 @@ def _by_frequency(values: pl.Series) -> tuple[list[str], list[int]]:
     count = values.drop_nulls().cast(pl.String).alias("level").value_counts(name="n")
     count = count.sort(["n", "level"], descending=[True, False])
     return count["level"].to_list(), count["n"].to_list()
+
+
+def _in_order(levels: Sequence[str]) -> list[str]:
+    """By name, numbers inside by their value: what stands beside each other is often alike, as tail numbers are.
+
+    >>> _in_order(["b", "a 10", "a 9"])
+    ['a 9', 'a 10', 'b']
+    """
+    def key(level: str) -> tuple[tuple[bool, int, str], ...]:
+        parts = (p for p in re.split(r"([0-9]{1,18})", level) if p)
+        return tuple((not p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts)
+
+    return sorted(levels, key=lambda level: (key(level), level))
 
 
 class _Lookup:
@@ -50,16 +64,19 @@ class _Lookup:
 
 @dataclass(frozen=True)
 class Coded:
-    """A category as its rank by frequency. Missing is NaN; an unknown level has the shared code, or NaN without one."""
+    """A category as its place among the levels in order. Missing is NaN; an unknown level has the shared code, or NaN
+    without one."""
 
     kind: ClassVar[str] = "coded"
     levels: tuple[str, ...]
     others: bool                                # more levels were met than have a code
 
     @classmethod
-    def fit(cls, values: pl.Series) -> Self:
-        levels, _ = _by_frequency(values)
-        return cls(tuple(levels[:MOST_CODES]), len(levels) > MOST_CODES)
+    def fit(cls, values: pl.Series, known: Sequence[str] = ()) -> Self:
+        """known: all levels, where they are known; then every fold's rows have the same codes, and a batch is encoded
+        once for the models of all of them."""
+        levels = list(known) or _by_frequency(values)[0]
+        return cls(tuple(_in_order(levels[:MOST_CODES])), len(levels) > MOST_CODES)
 
     @property
     def names(self) -> tuple[str, ...]:

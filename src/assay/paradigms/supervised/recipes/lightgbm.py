@@ -18,9 +18,11 @@ from assay.paradigms.supervised.recipe import SupervisedRecipe
 from assay.paradigms.supervised.recipes.boosting import (
     BLIND_ROUNDS,
     MOST_BYTES,
+    Pace,
     Watch,
     all_rows,
     binned,
+    native,
     one_a_label,
     patience,
     rows_of,
@@ -32,8 +34,9 @@ from assay.paradigms.supervised.recipes.lightgbm_text import refuse_nonsense
 class LightGBM(SupervisedRecipe):
     """Slow and sampled, as tuned defaults are (pytabkit's LGBM_TD, Holzmüller et al. 2024), sized by the rows.
 
-    None: rate 0.05, or 0.1 beyond 50,000 rows; 16 leaves of 10 rows below 5,000 rows, 31 of 20, 64 beyond 50,000;
-    categories smoothed by 10 and 10, or by 100 and 50 beyond 50,000 rows, where thousands of levels are common."""
+    None: rate 0.05, or 0.1 beyond 50,000 rows, or more where the time calls for it; 16 leaves of 10 rows below 5,000
+    rows, 31 of 20, 64 beyond 50,000, 255 beyond 150,000; categories smoothed by 10 and 10, or by 100 and 50 beyond
+    50,000 rows."""
 
     learning_rate: float | None = None
     num_leaves: int | None = None
@@ -78,7 +81,9 @@ class LightGBM(SupervisedRecipe):
 
     def settled_by(self, learner: Learner) -> Mapping[str, Any]:
         known = isinstance(learner, LightGBMLearner) and len(learner.texts) == 1
-        return {"exactly": learner.rounds} if known and isinstance(learner, LightGBMLearner) else {}
+        if not known or not isinstance(learner, LightGBMLearner):
+            return {}
+        return {"exactly": learner.rounds, "learning_rate": learner.rate}
 
     def learn(self, lesson: Lesson, ctx: Context, /) -> Learner:
         if lesson.goal == "multilabel":
@@ -91,8 +96,13 @@ class LightGBM(SupervisedRecipe):
         params = self._params(lesson, ctx)
         train, val = _datasets(lesson, params)
         watch = Watch(patience(self.patience, len(lesson.y)), ctx.budget_s)
+        pace = Pace(params["learning_rate"], 0.7 * ctx.budget_s)
+        hurry = self.learning_rate is None and val is not None
 
         def stop(env: lgb.callback.CallbackEnv) -> None:
+            if hurry and (rate := pace.after(env.iteration + 1)) is not None:
+                params["learning_rate"] = rate
+                env.model.reset_parameter({"learning_rate": rate})  # type: ignore[call-arg]  # one booster, not several
             seen = env.evaluation_result_list or []
             if watch.done(env.iteration, seen[0][2] if seen else -env.iteration):
                 raise lgb.callback.EarlyStopException(watch.at, seen)
@@ -111,7 +121,8 @@ class LightGBM(SupervisedRecipe):
     def _params(self, lesson: Lesson, ctx: Context) -> dict[str, Any]:
         n = len(lesson.y)
         smooth, l2 = (10.0, 10.0) if n <= 50_000 else (100.0, 50.0)
-        rate, leaves, rows = (0.05, 16, 10) if n < 5_000 else (0.05, 31, 20) if n <= 50_000 else (0.1, 64, 20)
+        rate, leaves, rows = (0.05, 16, 10) if n < 5_000 else (0.05, 31, 20) if n <= 50_000 else (
+            0.1, 64 if n <= 150_000 else 255, 20)
         return {
             **_objective(lesson), "verbosity": -1, "num_threads": ctx.threads, "seed": ctx.seed,
             "deterministic": True, "force_row_wise": True, "feature_pre_filter": False,
@@ -133,15 +144,15 @@ BINNING = ("seed", "max_bin", "min_data_in_bin", "feature_pre_filter", "bin_cons
 
 def _datasets(lesson: Lesson, params: dict[str, Any]) -> tuple[lgb.Dataset, lgb.Dataset | None]:
     """The rows to learn from and those to stop by, binned; made once for all settings that bin alike."""
-    codes = list(lesson.categorical)
+    codes = native(lesson)
 
     def make() -> tuple[lgb.Dataset, lgb.Dataset | None]:
-        train = lgb.Dataset(lesson.X, lesson.y, weight=lesson.weight, params=params, categorical_feature=codes)
+        train = lgb.Dataset(lesson.X, lesson.y, weight=lesson.weight, params=params, categorical_feature=list(codes))
         if lesson.X_val is None:
             return train, None
         return train, lgb.Dataset(lesson.X_val, lesson.y_val, weight=lesson.weight_val, params=params, reference=train)
 
-    how = ("lightgbm", lesson.categorical, *(params.get(name) for name in BINNING))
+    how = ("lightgbm", codes, *(params.get(name) for name in BINNING))
     return binned(make, how, *rows_of(lesson))
 
 
@@ -167,6 +178,11 @@ class LightGBMLearner:
     @property
     def rounds(self) -> int:
         return int(self._boosters[0].current_iteration())
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the last tree."""
+        return float(self.texts[0].rpartition("\nshrinkage=")[2].partition("\n")[0])
 
     def scores(self, X: Array, /) -> Array:
         answers = [np.asarray(b.predict(X, num_threads=1), dtype=np.float64) for b in self._boosters]

@@ -21,6 +21,7 @@ from assay.paradigms.supervised.recipes.boosting import (
     Watch,
     all_rows,
     binned,
+    native,
     patience,
     rows_of,
 )
@@ -72,7 +73,8 @@ class XGBoost(SupervisedRecipe):
         return {"exactly": learner.rounds} if isinstance(learner, XGBoostLearner) else {}
 
     def learn(self, lesson: Lesson, ctx: Context, /) -> Learner:
-        types = tuple("c" if i in lesson.categorical else "q" for i in range(lesson.X.shape[1]))
+        codes = native(lesson)
+        types = tuple("c" if i in codes else "q" for i in range(lesson.X.shape[1]))
         params = self._params(lesson, ctx)
         train, val = _matrices(lesson, types, params["max_bin"])
         watch = Watch(patience(self.patience, len(lesson.y)), ctx.budget_s)
