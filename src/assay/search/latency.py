@@ -15,6 +15,7 @@ from assay.search.ensemble import without
 from assay.search.runner import Runner
 
 WARM, TIMED = 2, 9
+FEW, MANY, MOST_S = 20, 2_000, 0.3              # rows of two batches, and about how long the larger may take
 
 
 def one_row_s(task: Task, model: Model, cases: Table) -> float:
@@ -32,6 +33,23 @@ def one_row_s(task: Task, model: Model, cases: Table) -> float:
             model.predict(row)
         took.append(time.perf_counter() - began)
     return float(np.median(took[WARM:]))
+
+
+def a_row_of_many_s(task: Task, model: Model, cases: Table, took_s: float) -> float:
+    """Seconds that each row of a large batch takes: what MANY rows take beyond a few, so that what every batch costs
+    is not counted. took_s: what confronting the model with `cases` took, which is returned where there are no rows."""
+    a_case = took_s / len(cases)
+    many = max(int(min(MANY, MOST_S / max(a_case, 1e-9))), 2 * FEW)
+    rows = task.inputs(cases) if isinstance(task, Inspects) else None
+    if rows is None or len(rows) == 0:
+        return a_case
+    few, all_ = rows[np.arange(FEW) % len(rows)], rows[np.arange(many) % len(rows)]
+    spent = []
+    for batch in (few, all_):
+        began = time.perf_counter()
+        model.predict(batch)
+        spent.append(time.perf_counter() - began)
+    return max(spent[1] - spent[0], 0.0) / (many - FEW)
 
 
 def prices(runners: Sequence[Runner]) -> dict[str, float]:

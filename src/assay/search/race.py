@@ -23,6 +23,7 @@ from assay.search.clock import Clock
 from assay.search.costs import Costs, fits, room_mb, taken
 from assay.search.entrants import Entrant
 from assay.search.kept import Kept
+from assay.search.left import REFIT, Left
 from assay.search.runner import Runner
 from assay.search.tuning import BATCH, in_vain, suggested
 from assay.search.workers import Workers
@@ -30,16 +31,8 @@ from assay.stats.intervals import estimate
 
 CURVE_SHARES = (0.5, 0.25, 0.125, 0.35, 0.18, 0.0625)
 
-REFIT, LEAST_REFIT = 1.5, 1.25
-"""How many times a fold's seconds are kept for a fit on all training cases, and with how few it still begins.
-
-There are up to a quarter more cases; what lies between goes to the decision."""
-
-MIXED = 3
-"""How many of the best a mixture is taken to be made of, when time is kept for the test part."""
-
-CURVE_PART = 0.1
-"""Of the race's time, what is kept at most for the learning curve."""
+LEAST_REFIT = 1.25
+"""With how many times a fold's seconds a fit on all training cases still begins; what lies between goes to deciding."""
 
 Emit = Callable[..., None]
 Rest = Callable[[], Sequence[Entrant] | None]
@@ -74,33 +67,18 @@ class Race:
         self._heat_until = math.inf
         self._leader: Runner | None = None
         self._shares_started: set[float] = set()
-        self._test_cases = len(task.plan.rows(TEST))
-        self._from = time.monotonic()
+        refits = self.folds == 1 or not math.isinf(most_row_s)
+        self._time = Left(clock, self.folds, workers.count, len(task.plan.rows(TEST)), self.share == 1, refits)
         self._enter(field_)
-
-    # --- the time there is ---------------------------------------------------------------------
 
     @property
     def left(self) -> float:
-        """Seconds until the race must end, so that proof and report keep their share and the test part can be read."""
-        return self.clock.left - self.clock.tail_s - min(self._answering_s, self.clock.budget_s / 4)
-
-    @property
-    def _answering_s(self) -> float:
-        """Seconds that a mixture of the best may need for the test part, and half as much for its rivals."""
-        a_case = sum(r.answer_s for r in self._scored()[:MIXED]) * self.folds
-        return 1.5 * a_case * self._test_cases
+        """Seconds until the race must end."""
+        return self._time.whole(self._scored())
 
     @property
     def _for_fits(self) -> float:
-        """Seconds that fits still have: a single fold's leader keeps time to learn from all cases, all a curve."""
-        if math.isinf(self.left):
-            return self.left
-        whole = self.left + time.monotonic() - self._from
-        leader = max((r.fold_s for r in self._scored()[:1]), default=0.0)
-        refit = leader * REFIT if self.folds == 1 or not math.isinf(self.most_row_s) else 0.0
-        curve = min(1.5 * leader / self.workers.count, CURVE_PART * whole) if self.share == 1 else 0.0
-        return self.left - (refit if refit < 0.6 * whole else 0.0) - curve
+        return self._time.for_fits(self._scored())
 
     # --- the loop ------------------------------------------------------------------------------
 
@@ -233,7 +211,25 @@ class Race:
             job = self._open_fold(runner)
             if job is not None:
                 return job
+        return self._second_chance()
+
+    def _second_chance(self) -> Job | None:
+        """Once nothing new is left to try: those that were dropped, of recipes that no other has finished first, as far
+        as the time allows. A mixture gains by them."""
+        if not self._exhausted or math.isinf(self.left) or self._going_on is None:
+            return None
+        finished = [r for r in self.runners if r.complete(self.folds)]
+        dropped = [r for r in self._scored() if r.state == "dropped" and not heats.slow(r, self.runners)]
+        for runner in heats.one_of_each_first([*finished, *dropped]):
+            if runner in dropped and self._rounds(runner) * self.costs.next_s(runner) <= self._for_fits:
+                runner.state = runner.note = ""
+                self._going_on.append(runner)
+                return self._open_fold(runner)
         return None
+
+    def _rounds(self, runner: Runner) -> int:
+        """How many folds of it must run one after another."""
+        return -(-(self.folds - len(runner.done) - len(runner.running)) // self.workers.count)
 
     def _choose(self, heat: list[Runner]) -> list[Runner]:
         earlier = [r for h in self._heats[:-1] for r in h if r.complete(self.folds)]
@@ -255,7 +251,7 @@ class Race:
         waiting = [f for f in range(self.folds) if f not in runner.done and f not in runner.running]
         if runner.state or not waiting:
             return None
-        rounds, a_fold = -(-len(waiting) // self.workers.count), self.costs.next_s(runner)
+        rounds, a_fold = self._rounds(runner), self.costs.next_s(runner)
         if math.isinf(self.left):                       # without a budget no clock may decide what is learned
             return runner, waiting[0], 1.0, math.inf
         if rounds * a_fold <= self._for_fits or (self.folds == 1 and self._surest(runner, heats.SURE, 3)):

@@ -44,8 +44,7 @@ class Runner:
     @property
     def answer_s(self) -> float:
         """Seconds that one fold's model takes for a case, among many."""
-        first = self.first
-        return first["predict_s"] / max(1, first["cases"]) if first else 0.0
+        return float(self.first.get("answer_s", 0.0)) if self.first else 0.0
 
     def complete(self, folds: int) -> bool:
         return len(self.done) == folds

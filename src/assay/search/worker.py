@@ -25,7 +25,7 @@ from assay.contract import Context, Paradigm, Split, Task
 from assay.errors import AssayError, LockedError, StoreError, UserError
 from assay.files import write_json
 from assay.search.entrants import describe
-from assay.search.latency import one_row_s
+from assay.search.latency import a_row_of_many_s, one_row_s
 from assay.search.workers import DESCRIBE
 from assay.store.disk import telling
 from assay.store.package import save_model
@@ -117,6 +117,7 @@ def _fit_and_confront(job: dict[str, Any], task: Task, folder: Path) -> dict[str
         done |= {"predict_s": time.monotonic() - began, "cases": len(outcomes)}
         if fold == 0 and len(cases):
             done["one_row_s"] = one_row_s(task, model, cases)
+            done["answer_s"] = a_row_of_many_s(task, model, cases, done["predict_s"])
         outcomes.write_parquet(folder / "outcomes.parquet")
     if share >= 1:
         save_model(model, folder / "model", lineage={"recipe": job["recipe"], "fold": fold})
