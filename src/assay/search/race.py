@@ -219,7 +219,7 @@ class Race:
         if not self._exhausted or math.isinf(self.left) or self._going_on is None:
             return None
         finished = [r for r in self.runners if r.complete(self.folds)]
-        dropped = [r for r in self._scored() if r.state == "dropped" and not heats.slow(r, self.runners)]
+        dropped = [r for r in self._scored() if r.state == "dropped" and not self._slow(r)]
         for runner in heats.one_of_each_first([*finished, *dropped]):
             if runner in dropped and self._rounds(runner) * self.costs.next_s(runner) <= self._for_fits:
                 runner.state = runner.note = ""
@@ -240,7 +240,7 @@ class Race:
                                 seed=self.task.seed, first=len(self._heats) == 1, cases=self.cases,
                                 cost=lambda r: self.costs.next_s(r) * (self.folds - len(r.done)),
                                 room_s=heats.GOING_ON_SHARE * self._for_fits * self.workers.count,
-                                slow=lambda r: heats.slow(r, self.runners))
+                                slow=self._slow)
         for runner in through:
             if runner not in chosen and not (self.folds == 1 and self.share == 1):
                 self._end(runner, "dropped", "behind on the first fold")
@@ -263,6 +263,10 @@ class Race:
         if not runner.running and self._going_on is not None and self.folds > 1:
             self._end(runner, "cut", f"its other folds would have taken {rounds * a_fold:.0f} s")
         return None
+
+    def _slow(self, runner: Runner) -> bool:
+        """Whether it takes too long to answer. Without a budget no clock may decide."""
+        return not math.isinf(self.clock.budget_s) and heats.slow(runner, self.runners)
 
     def _surest(self, runner: Runner, many: int, seconds: float) -> bool:
         """Whether it is one of so many best that go on, and there is so much time."""

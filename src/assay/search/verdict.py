@@ -25,9 +25,12 @@ EQUAL = 0.02
 """A cheaper recipe is taken for the best one only where it surely gives up less than this share of the gain
 over the baseline. Not being told apart is no evidence of being equal."""
 
-MIXED_S = 3e-4
+MIXED_S = 1e-4
 """Seconds that the models of a mixture may take together for a case, among many, on one core, unless its best member
 alone takes nearly as long."""
+
+LITTLE = 0.005
+"""A mixture is taken where it may add more than this share of the gain over the baseline; one model answers sooner."""
 
 ROOM = 0.8
 """Of the time that one row may take, what models may: the rest is for reading the row and mending the answer."""
@@ -133,7 +136,8 @@ def _mixture(
         return None
     theirs = {n: scores[n] for n in names}
     price, purse = prices(able), ROOM * race.most_row_s
-    if math.isinf(purse):                               # nothing was promised: many rows are to be answered quickly
+    if math.isinf(purse) and not math.isinf(race.clock.budget_s):
+        # nothing was promised: many rows are to be answered quickly. Without a budget no clock may decide
         reading = min((r.answer_s for r in race.runners if r.entrant.baseline and r.done), default=0.0)
         price = {r.entrant.name: race.folds * max(r.answer_s - reading, 0.0) for r in able}
         purse = max(MIXED_S, 1.5 * price[best.entrant.name])
@@ -146,10 +150,15 @@ def _choose(
 ) -> tuple[str, dict[str, float], str]:
     best = order[0].entrant.name
     gain = mixture.gain.estimate if mixture is not None else None
-    if mixture is not None and gain is not None and gain.value > 0 and not _small(gain, order, gaps):
-        sure = "" if not mixture.gain.tied else " That may be chance; it is kept because it costs no accuracy."
-        why = (f"The weighted mean of {len(mixture.weights)} recipes is ahead of the best of them, {best}, by "
-               f"{figures.value(gain)} ({figures.interval(gain)}) on cases that did not choose the weights.{sure}")
+    if mixture is not None and gain is not None and gain.high > LITTLE * _over_baseline(order, gaps):
+        many = f"The weighted mean of {len(mixture.weights)} recipes"
+        seen = f"{figures.value(gain)} ({figures.interval(gain)}) on cases that did not choose the weights"
+        if gain.value > 0:
+            sure = "" if not mixture.gain.tied else " That may be chance; it is kept because it costs no accuracy."
+            why = f"{many} is ahead of the best of them, {best}, by {seen}.{sure}"
+        else:
+            why = (f"{many} cannot be told from the best of them, {best}: {seen}. It is taken because the score of "
+                   f"{best} is flattered: it was the highest of many.")
         return "ensemble", dict(mixture.weights), why
     cheaper = _cheapest_equal(order, gaps)
     if cheaper is not None:
@@ -158,11 +167,6 @@ def _choose(
         return cheaper.entrant.name, {cheaper.entrant.name: 1.0}, why
     rest = "" if mixture is None else " An ensemble did not help on cases that did not choose its weights."
     return best, {best: 1.0}, f"{best} scored best on the cases held out of the race.{rest}"
-
-
-def _small(gain: Estimate, order: list[Runner], gaps: Mapping[str, Difference]) -> bool:
-    """Whether what a mixture adds is surely below the share of the gain over the baseline that counts as equal."""
-    return gain.high <= EQUAL * _over_baseline(order, gaps)
 
 
 def _over_baseline(order: list[Runner], gaps: Mapping[str, Difference]) -> float:
