@@ -7,7 +7,7 @@ libraries of models"), judged on cases that did not choose the weights.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,8 +47,8 @@ def mix(
     outcomes: Mapping[str, Table], best: str, folds: Array, *, metric: Metric, blends: Blends, seed: int,
     price: Mapping[str, float] | None = None, purse: float = math.inf,
 ) -> Mixture | None:
-    """The greedy mixture of several recipes' out-of-fold outcomes or their plain mean, whichever is ahead on cases that
-    did not choose it; None where nothing but `best` was chosen.
+    """The plain mean of several recipes' out-of-fold outcomes, or the greedy mixture where it is surely ahead of that,
+    on cases that did not choose it; None where nothing but `best` was chosen.
 
     outcomes: recipe -> table of the same n cases in the same order, those that come first preferred where there are
     more than so many (see CANDIDATES). folds (n,): the fold of each case; with a single fold they are halved at random,
@@ -66,28 +66,41 @@ def mix(
     else:
         _, unit = np.unique(outcomes[best]["unit"].to_numpy(), return_inverse=True)
         parts = rng.integers(0, 2, len(folds))[unit]
+
     def greedily(theirs: Mapping[str, Table]) -> dict[str, float]:
         return fewest(theirs, greedy(theirs, best, metric, blends, price, purse), best, metric, blends)
 
     def evenly(theirs: Mapping[str, Table]) -> dict[str, float]:
         return even(theirs, metric, blends, price, purse)
 
-    found = []
-    for choose in (greedily, evenly):
+    found: tuple[dict[str, float], Table] | None = None
+    for choose in (evenly, greedily):
         weights = choose({n: t.filter(choosing) for n, t in outcomes.items()})
         if set(weights) == {best}:
             continue
-        honest, order = [], []
-        for part in np.unique(parts):
-            held, others = np.flatnonzero(parts == part), np.flatnonzero((parts != part) & choosing)
-            chosen = choose({n: t[others] for n, t in outcomes.items()})
-            honest.append(blends.blend([whole[n][held] for n in chosen], list(chosen.values())))
-            order.append(held)
-        found.append((weights, pl.concat(honest)[np.argsort(np.concatenate(order))]))
-    if not found:
-        return None
-    weights, blended = max(found, key=lambda made: metric.goodness(metric.fn(made[1])))
-    return Mixture(weights, blended, compare(metric, blended, outcomes[best], seed=seed))
+        honest = _honest(choose, outcomes, whole, parts, choosing, blends)
+        if found is None or _surely_ahead(metric, honest, found[1], seed):     # weights have to show their worth
+            found = weights, honest
+    return None if found is None else Mixture(*found, compare(metric, found[1], outcomes[best], seed=seed))
+
+
+def _honest(
+    choose: Callable[[Mapping[str, Table]], dict[str, float]], outcomes: Mapping[str, Table],
+    whole: Mapping[str, Table], parts: Array, choosing: Array, blends: Blends,
+) -> Table:
+    """What would be answered where each part of the cases is answered by a mixture that the others chose."""
+    answered, order = [], []
+    for part in np.unique(parts):
+        held, others = np.flatnonzero(parts == part), np.flatnonzero((parts != part) & choosing)
+        chosen = choose({n: t[others] for n, t in outcomes.items()})
+        answered.append(blends.blend([whole[n][held] for n in chosen], list(chosen.values())))
+        order.append(held)
+    return pl.concat(answered)[np.argsort(np.concatenate(order))]
+
+
+def _surely_ahead(metric: Metric, one: Table, other: Table, seed: int) -> bool:
+    found = compare(metric, one, other, seed=seed)
+    return not found.tied and found.estimate.value > 0
 
 
 def even(

@@ -29,7 +29,7 @@ MIXED_S = 1e-4
 """Seconds that the models of a mixture may take together for a case, among many, on one core, unless its best member
 alone takes nearly as long."""
 
-LITTLE = 0.005
+LITTLE = 0.0025
 """A mixture is taken where it may add more than this share of the gain over the baseline; one model answers sooner."""
 
 ROOM = 0.8
