@@ -94,6 +94,17 @@ def test_a_pandas_column_of_several_types_becomes_text():
     assert found.table["x"].to_list()[:4] == ["1", "two", None, "4.5"]
 
 
+def test_a_few_rows_of_pandas_are_read_as_many_are():
+    rows = pd.DataFrame({"whole": range(40), "part": [0.5, None, float("inf"), -0.0] * 10, "flag": [True, False] * 20,
+                         "word": ["a", None, "", "å"] * 10, "mixed": pd.Series([1, "b", None, 2.5] * 10, dtype=object)})
+    whole = tables.to_table(rows)
+    for at in range(0, 40, 4):
+        few = tables.to_table(rows.iloc[at : at + 4].reset_index(drop=True))
+        assert few.equals(whole[at : at + 4]) and few.schema == whole.schema
+    one, plain = tables.to_table(rows.iloc[:1]), [c for c in whole.columns if c != "mixed"]
+    assert one.select(plain).schema == whole.select(plain).schema
+
+
 def test_the_odder_types_of_pandas():
     frame = pd.DataFrame({
         "level": pd.Categorical([3, 1, 3]), "month": pd.period_range("2024-01", periods=3, freq="M"),

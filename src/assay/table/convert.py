@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from assay.files import replacing
 from assay.table import cells
 
 _WANTED = ("Wanted a pandas, polars or pyarrow table, a dict of lists, a list of dicts, or the path of a file.")
+
+
+FEW_ROWS = 8                                    # up to so many are read cell by cell: arrays would cost more
+PLAIN = {"int64": pl.Int64, "float64": pl.Float64, "bool": pl.Boolean, "str": pl.String}
 
 
 def to_table(frame: Any) -> Table:
@@ -45,13 +50,17 @@ def _from_pandas(frame: Any) -> Table:
     names = [str(name) for name in frame.columns]
     _refuse_twice(names)
     try:
-        columns = [_from_series(name, frame.iloc[:, i]) for i, name in enumerate(names)]
+        columns = [_from_series(name, series) for name, (_, series) in zip(names, frame.items(), strict=True)]
     except (pl.exceptions.PolarsError, TypeError, ValueError) as wrong:
         raise DataError(f"the pandas frame cannot be read: {wrong}. Give its columns plain types.") from None
     return pl.DataFrame(columns) if columns else pl.DataFrame()
 
 
 def _from_series(name: str, series: Any) -> pl.Series:
+    plain = PLAIN.get(str(series.dtype)) if len(series) <= FEW_ROWS else None
+    if plain is not None:
+        values = [None if isinstance(v, float) and math.isnan(v) else v for v in series.tolist()]
+        return pl.Series(name, values, dtype=plain)
     if getattr(series.dtype, "tz", None) is not None:
         series = series.dt.tz_convert("UTC").dt.tz_localize(None)
     elif str(series.dtype).startswith("period"):
