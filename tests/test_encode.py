@@ -229,3 +229,21 @@ def test_quick_for_many_rows_and_for_one() -> None:
         encoder.transform(one)
         spent.append(time.perf_counter() - began)
     assert min(spent) < 0.002
+
+
+@pytest.mark.parametrize("encoding", ["codes", "numbers"])
+def test_a_few_rows_become_to_the_bit_what_many_become(encoding: Encoding) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_cauchy(400) * 10 ** rng.uniform(-3, 6, 400)
+    odd = [None, float("inf"), float("nan"), -1e300, 1e300, 0.0]
+    frame = pl.DataFrame({
+        "tail": [*odd, *x[6:]], "plain": [*rng.normal(size=399), 3.0], "whole": pl.Series(rng.integers(0, 9, 400)),
+        "flag": pl.Series(rng.random(400) < 0.3), "word": [None, "new", *(f"w{i}" for i in rng.integers(0, 6, 398))],
+        "many": [f"m{i}" for i in rng.geometric(0.01, 400)],
+    })
+    kinds = {"word": "categorical", "many": "categorical", "flag": "boolean"}
+    fields = tuple(Field(c, kinds.get(c, "numeric"), "float") for c in frame.columns)
+    encoder = Encoder.fit(frame[5:], fields, encoding)
+    whole = encoder.transform(frame)
+    for at in range(0, 400, 5):
+        np.testing.assert_array_equal(encoder.transform(frame[at : at + 5]), whole[at : at + 5])

@@ -89,6 +89,11 @@ class Encoder:
         return tuple(i for i, block in enumerate(self.blocks) for _ in block.names)
 
     @cached_property
+    def _widths(self) -> tuple[int, ...]:
+        """Columns of each block."""
+        return tuple(len(block.names) for block in self.blocks)
+
+    @cached_property
     def sources(self) -> tuple[int, ...]:
         """Which input (its position) each column of the array comes from, or comes from first."""
         return self._plain + (self.crosses.sources(self._plain) if self.crosses else ())
@@ -109,14 +114,11 @@ class Encoder:
         X = np.empty((len(table), len(self.sources)), np.float64 if self.encoding == "numbers" else np.float32)
         few = len(table) <= FEW_ROWS
         at = 0
-        for name, block in zip(self.inputs, self.blocks, strict=True):
-            column = table.get_column(name)
-            if few and _by_cell(block, column, X, at):
-                at += 1
-                continue
-            part = block.transform(column)
-            X[:, at : at + part.shape[1]] = part
-            at += part.shape[1]
+        for name, block, width in zip(self.inputs, self.blocks, self._widths, strict=True):
+            column, to = table.get_column(name), slice(at, at + width)
+            if not (few and _by_cell(block, column, X, to)):
+                X[:, to] = block.transform(column)
+            at += width
         if self.crosses:
             self.crosses.fill(X[:, :at], X[:, at:])
         return X
@@ -169,15 +171,15 @@ class Encoder:
             raise TamperedError(f"the encoder in {folder} cannot be read: {wrong}") from None
 
 
-def _by_cell(block: Block, values: pl.Series, X: Array, at: int) -> bool:
-    """Write what a block makes of a few values into a column of X, one at a time: arrays would cost more than the work.
+def _by_cell(block: Block, values: pl.Series, X: Array, to: slice) -> bool:
+    """Write what a block makes of a few values into columns of X, one at a time: arrays would cost more than the work.
     False where the block cannot, or the values are not of the type that it reads."""
     cell = getattr(block, "cell", None)
     if cell is None:
         return False
     try:
         for i, value in enumerate(values.to_list()):
-            X[i, at] = cell(value)
+            X[i, to] = cell(value)
     except TypeError:
         return False
     return True

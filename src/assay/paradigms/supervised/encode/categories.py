@@ -156,6 +156,23 @@ class OneHot:
             X[:, -1] = self._frequency(codes)
         return X
 
+    def cell(self, value: str | None) -> tuple[float, ...]:
+        """What `transform` makes of one value. Raises TypeError where it is no text."""
+        if value is not None and not isinstance(value, str):
+            raise TypeError
+        code = math.nan if value is None else self._lookup.position.get(value, math.nan)
+        known = code < self.wide
+        row = [0.0] * self.wide
+        if known:
+            row[int(code)] = 1.0
+        if self.others:
+            row.append(float(not known and value is not None))
+        if self.gaps:
+            row.append(float(value is None))
+        if self.count:
+            row.append(float(self._frequency(np.array([code]))[0]))
+        return tuple(row)
+
     def _frequency(self, codes: Array) -> Array:
         logs: Array = np.log1p(np.asarray([*self.count, 0.0]))
         met: Array = logs[np.where(np.isnan(codes), len(self.count), codes).astype(np.int64)] / logs.max()

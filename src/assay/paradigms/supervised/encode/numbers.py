@@ -104,6 +104,17 @@ class Scaled:
         z /= np.hypot(1.0, z / 4.0)
         return np.column_stack([z, missing]) if self.gaps else z[:, None]
 
+    def cell(self, value: float | None) -> tuple[float, ...]:
+        """What `transform` makes of one value, to the bit. Raises TypeError where it is no number."""
+        if value is not None and not isinstance(value, (float, int)):
+            raise TypeError
+        missing, z = value is None or not math.isfinite(value), 0.0
+        if value is not None and not missing:
+            z = _within((_within(value) - self.median) / self.spread)
+        z = ((float(np.arcsinh(z)) if self.tails else z) - self.mean) / self.sd
+        z /= float(np.hypot(1.0, z / 4.0))
+        return (z, float(missing)) if self.gaps else (z,)
+
     def state(self) -> dict[str, Any]:
         return dict(vars(self))
 
@@ -111,6 +122,10 @@ class Scaled:
     def build(cls, said: Mapping[str, Any], _: Mapping[str, Array]) -> Self:
         number = {n: float(said[n]) for n in ("median", "spread", "mean", "sd")}
         return cls(**number, tails=bool(said["tails"]), gaps=bool(said["gaps"]))
+
+
+def _within(x: float) -> float:
+    return min(max(float(x), -HUGE), HUGE)
 
 
 @dataclass(frozen=True)
