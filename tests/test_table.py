@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 import assay.table as tables
 from assay.contract import Field, Signature
+from assay.table import cells
 
 REAL = [("modeldata", name) for name in ("wa_churn", "ames", "hotel_rates", "credit_data", "lending_club", "tate_text")]
 REAL += [("palmerpenguins", "penguins"), ("ggplot2", "diamonds")]
@@ -380,3 +381,10 @@ def test_day_and_month_are_read_at_prediction_as_in_training():
     for text, moment in (("25/12/2024", datetime(2025, 2, 1)), ("12/25/2024", datetime(2025, 1, 2))):
         trained = signature(tables.typed({"d": ["01/01/2024", text]}))
         assert tables.conform(pl.DataFrame({"d": ["01/02/2025"]}), trained, what="b")["d"][0] == moment
+
+
+def test_a_few_words_are_read_as_yes_and_no_as_many_are():
+    words = pl.Series("w", ["YES", "no", None, "1", "0.0", "perhaps", "T", "F", "true", ""] * 3)
+    whole = cells.booleans(words)
+    for at in range(0, 30, 3):
+        assert cells.booleans(words[at : at + 3]).equals(whole[at : at + 3], check_dtypes=True, check_names=True)
