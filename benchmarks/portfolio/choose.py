@@ -25,7 +25,7 @@ OTHER_GOALS = 0.25
 FIRST = ("lightgbm", "lightgbm crossed", "catboost", "xgboost")
 """These begin. Our tables end at 5,000 rows, and not all of them have been tried with crosses: LightGBM as it comes is
 sized by the rows; crosses lowered its loss by 4 % on average over 17 tables (benchmarks/crossed.py); CatBoost as it
-comes is the best value among boosters in TabArena (arXiv 2506.16791); XGBoost was FLAML's choice on the larger tables."""
+comes is the best value among boosters in TabArena (arXiv 2506.16791); XGBoost was FLAML's choice on larger tables."""
 
 LEAST_GAIN = 2e-4                               # of mean regret
 OVERHEAD_S = 0.2                                # of a fold besides the fit
