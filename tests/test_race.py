@@ -98,6 +98,17 @@ def test_of_equals_one_of_each_recipe_goes_on_before_a_second_of_any() -> None:
     assert through(0.0) == {"gbm 0", "gbm 1", "gbm 2"}
 
 
+def test_settings_that_made_no_difference_are_not_mixed_twice() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=300) > 0
+    one, two = (case_outcomes(truth, rng.normal(size=300)) for _ in range(2))
+    heat = [runner("gbm", 0.7), runner("gbm 2", 0.7), runner("gbm 3", 0.7), runner("net", 0.7), runner("gbm 4", 0.8)]
+    told = {"gbm": one, "gbm 2": one, "gbm 3": two, "net": one, "gbm 4": one}
+    found = heats.twins(heat, [], lambda r: told[r.entrant.name])
+    assert [(a.entrant.name, b.entrant.name) for a, b in found] == [("gbm 2", "gbm")]
+    assert heats.twins([heat[1]], [heat[0]], lambda r: told[r.entrant.name]) == [(heat[1], heat[0])]
+
+
 def test_a_mixture_keeps_to_its_purse() -> None:
     rng = np.random.default_rng(0)
     signal = rng.normal(size=(3, 2_000))

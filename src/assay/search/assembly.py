@@ -10,7 +10,8 @@ from assay.capabilities import Blends
 from assay.contract import Model, Paradigm
 from assay.search.blend import Blend
 from assay.search.latency import prices
-from assay.search.race import LEAST_REFIT, Race
+from assay.search.left import LEAST_REFIT
+from assay.search.race import Race
 from assay.search.runner import Runner
 from assay.search.verdict import ROOM, Verdict
 from assay.store.package import load_model

@@ -98,6 +98,22 @@ def going_on(
     return sorted(chosen, key=order.index)
 
 
+def twins(
+    heat: Sequence[Runner], rivals: Sequence[Runner], outcomes: Callable[[Runner], Table]
+) -> list[tuple[Runner, Runner]]:
+    """Pairs of a runner and one before it, of the same recipe, that answers alike: settings that made no difference, as
+    crosses where none pays. A mixture of both would count one answer twice."""
+    found: list[tuple[Runner, Runner]] = []
+    for place, runner in enumerate(heat):
+        gone = [twin for twin, _ in found]
+        for other in [*rivals, *(r for r in heat[:place] if r not in gone)]:
+            same = other.entrant.registered == runner.entrant.registered and other.score == runner.score
+            if same and outcomes(other).equals(outcomes(runner)):
+                found.append((runner, other))
+                break
+    return found
+
+
 def slow(runner: Runner, field: Sequence[Runner]) -> bool:
     """Whether a model of it takes too long for a case, beside what reading the case takes, as the baselines show it."""
     reading = min((r.answer_s for r in field if r.entrant.baseline and r.done), default=0.0)
@@ -117,4 +133,4 @@ def _near(runner: Runner, best: Runner, outcomes: Callable[[Runner], Table], met
 def ranked(runners: Sequence[Runner], metric: Metric) -> list[Runner]:
     """Best first by the first fold; ties keep the order given. Those that have not finished it are left out."""
     through = [r for r in runners if r.first is not None and r.state != "failed"]
-    return sorted(through, key=lambda r: -metric.goodness(r.first["score"] if r.first else float("nan")))
+    return sorted(through, key=lambda r: -metric.goodness(r.score))

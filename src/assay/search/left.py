@@ -13,6 +13,9 @@ from assay.search.runner import Runner
 REFIT = 1.5
 """How many times a fold's seconds are kept for a fit on all training cases, of which there are up to a quarter more."""
 
+LEAST_REFIT = 1.25
+"""With how many times a fold's seconds a fit on all training cases still begins; what lies between goes to deciding."""
+
 MIXED = 3
 """How many of the best a mixture is taken to be made of, when time is kept for the test part."""
 

@@ -31,9 +31,6 @@ from assay.stats.intervals import estimate
 
 CURVE_SHARES = (0.5, 0.25, 0.125, 0.35, 0.18, 0.0625)
 
-LEAST_REFIT = 1.25
-"""With how many times a fold's seconds a fit on all training cases still begins; what lies between goes to deciding."""
-
 Emit = Callable[..., None]
 Rest = Callable[[], Sequence[Entrant] | None]
 Job = tuple[Runner, int, float, float]          # runner, fold, share, seconds it may take
@@ -219,7 +216,7 @@ class Race:
         if not self._exhausted or math.isinf(self.left) or self._going_on is None:
             return None
         finished = [r for r in self.runners if r.complete(self.folds)]
-        dropped = [r for r in self._scored() if r.state == "dropped" and not self._slow(r)]
+        dropped = [r for r in self._scored() if r.state == "dropped" and not (r.same_as or self._slow(r))]
         for runner in heats.one_of_each_first([*finished, *dropped]):
             if runner in dropped and self._rounds(runner) * self.costs.next_s(runner) <= self._for_fits:
                 runner.state = runner.note = ""
@@ -234,6 +231,10 @@ class Race:
     def _choose(self, heat: list[Runner]) -> list[Runner]:
         earlier = [r for h in self._heats[:-1] for r in h if r.complete(self.folds)]
         through = [r for r in heat if r.first is not None and r.state != "failed"]
+        for runner, other in heats.twins(through, earlier, self._first_outcomes):
+            through.remove(runner)
+            runner.same_as = other.entrant.name
+            self._end(runner, "dropped", f"it answers as {runner.same_as} does")
         if not through:
             return []
         chosen = heats.going_on(through, earlier, self._first_outcomes, metric=self.metric, blends=self.blends,

@@ -20,11 +20,17 @@ class Runner:
     note: str = ""
     screened: dict[str, Any] | None = None      # what it answered after learning from a share of the first fold
     screening: bool = False
+    same_as: str = ""                           # another that answers alike, to the bit
 
     @property
     def first(self) -> dict[str, Any] | None:
         """What it is ranked by before it has finished all folds."""
         return self.screened or self.done.get(0)
+
+    @property
+    def score(self) -> float:
+        """Of the first fold, by what it learned from first; not a number before it is there."""
+        return float(self.first["score"]) if self.first else float("nan")
 
     @property
     def begun(self) -> bool:

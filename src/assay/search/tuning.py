@@ -34,7 +34,7 @@ With few cases what still looks better is more and more often luck (AutoGluon 1.
 def in_vain(tried: Sequence[Runner], metric: Metric, cases: int) -> bool:
     """Whether the last settings, in the order tried, have brought nothing better on the first fold."""
     patience = next((many for most, many in PATIENCE if cases <= most), 100)
-    scores = [metric.goodness(r.first["score"]) for r in tried if r.first is not None and r.state != "failed"]
+    scores = [metric.goodness(r.score) for r in tried if r.first is not None and r.state != "failed"]
     return len(scores) > patience and max(scores[-patience:]) <= max(scores[:-patience])
 
 
@@ -53,7 +53,7 @@ def _families(runners: Sequence[Runner], metric: Metric) -> list[str]:
     best: dict[str, float] = {}
     for runner in runners:
         if runner.entrant.space and runner.first is not None and runner.state != "failed":
-            good = metric.goodness(runner.first["score"])
+            good = metric.goodness(runner.score)
             best[runner.entrant.registered] = max(good, best.get(runner.entrant.registered, -math.inf))
     return sorted(best, key=lambda name: -best[name])
 
@@ -75,7 +75,7 @@ def _of_family(name: str, runners: Sequence[Runner], metric: Metric, seed: int, 
             # told what another setting chose by itself, the sampler would learn of the wrong place
             if runner.first is not None and all(_within(spans[f], v) for f, v in params.items()):
                 study.add_trial(optuna.trial.create_trial(
-                    params=params, distributions=spans, value=metric.goodness(runner.first["score"])))
+                    params=params, distributions=spans, value=metric.goodness(runner.score)))
         asked = [study.ask(spans).params for _ in range(many)]
     tuned = sum(" tuned " in r.entrant.name for r in ours)
     made = [base.varied(f"{base.recipe} tuned {tuned + i + 1}", params) for i, params in enumerate(asked)]
