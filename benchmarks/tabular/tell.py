@@ -7,6 +7,8 @@ mean over seeds stands for a table, so tables count alike. Who failed, or was ki
 answered beat it. Shares of tables won have Wilson's interval over tables; a tie is half a win. The differences on the
 same test rows are paired, and their p-values are adjusted over all of them (Holm). Improvability is (loss - the least
 loss of the table) / loss (TabArena, Erickson et al. 2025). Of several versions of ours the last one counts.
+
+results.jsonl beside this file holds what has been run so far; the answers to the test rows are not in the repository.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ def main() -> None:
     asked.add_argument("kept", type=Path)
     asked.add_argument("--budget", type=float, help="only this budget; all, one after another")
     asked.add_argument("--us", default="assay", help="whom the others are compared with")
-    asked.add_argument("--version", help="of ours; the last one")
+    asked.add_argument("--version", help="of ours; the last one. `each`: of each table the one it was last run with")
     asked.add_argument("--metric", choices=["log_loss"], help="compare classification by this loss instead")
     said = asked.parse_args()
     rows = [json.loads(line) for line in said.kept.read_text(encoding="utf-8").splitlines()]
@@ -51,7 +53,7 @@ def chosen(rows: Sequence[Row], us: str, version: str | None) -> list[Row]:
     ours = [row["version"] for row in rows if row["contestant"] == us]
     version = version or (ours[-1] if ours else None)
     last = {(r["table"], r["seed"], r["contestant"]): r for r in rows
-            if r["contestant"] != us or r["version"] == version}
+            if r["contestant"] != us or version in ("each", r["version"])}
     return list(last.values())
 
 
@@ -177,7 +179,10 @@ def differences(rows: Sequence[Row], us: str, answers: Path, metric: str | None 
     for (peer, table, seed), theirs in by.items():
         if peer != us and (ours := by.get((us, table, seed))):
             name = metric if metric in ours["losses"] else ours["metric"]
-            seen = [pl.read_parquet(answers / r["answers"]) for r in (ours, theirs)]
+            files = [answers / r["answers"] for r in (ours, theirs)]
+            if not all(file.exists() for file in files):
+                continue                                # rows travel without their answers
+            seen = [pl.read_parquet(file) for file in files]
             gap = compare(lookup(ours["task"], name), *seen)
             e = gap.estimate
             found[peer, table, seed] = {"value": e.value, "low": e.low, "high": e.high, "p": gap.p}
