@@ -161,7 +161,7 @@ def test_a_run_keeps_its_final_model_monotone_and_says_who_could_not(tmp_path: P
     run = assay.train(data, target="churn", monotone={"tenure": "-", "monthly_charges": "+"}, trials=3, folds=3,
                       store=tmp_path / "store", metric="log_loss")
     assert {e.recipe.partition(" ")[0] for e in run.leaderboard} <= {*BOOSTERS, "prior", "ensemble"}
-    assert any("cannot keep --monotone: one_column, logistic" in sentence for sentence in run.story.cut)
+    assert any("cannot keep --monotone: one_column, additive, logistic" in sentence for sentence in run.story.cut)
     rows = data.drop("churn").head(200)
     backwards = rises(run.model, rows, "tenure", "p.No", 0, 72)
     assert backwards >= -1e-9
