@@ -229,6 +229,13 @@ def test_with_time_left_those_that_were_dropped_have_a_second_chance(tmp_path: P
     assert {e.recipe for e in raced if e.folds == 3} >= {"logistic", "naive_bayes", "decision_tree", "knn"}
 
 
+def test_a_recipe_that_cannot_learn_the_task_is_refused_however_short_the_time(
+    churn: pl.DataFrame, tmp_path: Path
+) -> None:
+    with pytest.raises(ProblemError, match="'linear' was asked for, but"):
+        assay.train(churn, target="churn", recipes=["linear"], budget=3, store=tmp_path)
+
+
 def test_what_needs_no_library_is_fitted_before_the_rest_is_known(churn: pl.DataFrame, tmp_path: Path) -> None:
     run = assay.train(churn, target="churn", budget=20, folds=2, workers=1, store=tmp_path)
     events = [json.loads(line) for line in (run.run.folder / "events.jsonl").read_text().splitlines()]

@@ -123,8 +123,10 @@ def resume(ref: str | None, *, store: Store | None = None, listen: Listen | None
 
 
 def _workers(problem: Problem, name: str, paradigm: Paradigm) -> Workers:
-    """With so many trials to make there is no hurry: then the field is known before the first of them."""
-    opening = paradigm.opening() if isinstance(paradigm, Opens) and problem.trials is None else ()
+    """With so many trials to make there is no hurry, and recipes that are named may have to be refused: then the field
+    is known before anything is fitted."""
+    hurry = problem.trials is None and not problem.recipes
+    opening = paradigm.opening() if hurry and isinstance(paradigm, Opens) else ()
     return Workers(problem.workers or cores(), name, opening)
 
 
