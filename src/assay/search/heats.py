@@ -114,10 +114,15 @@ def twins(
     return found
 
 
-def slow(runner: Runner, field: Sequence[Runner]) -> bool:
-    """Whether a model of it takes too long for a case, beside what reading the case takes, as the baselines show it."""
+def own_s(runner: Runner, field: Sequence[Runner]) -> float:
+    """Seconds that a model of it takes for a case, beside what reading the case takes, as the baselines show it."""
     reading = min((r.answer_s for r in field if r.entrant.baseline and r.done), default=0.0)
-    return runner.answer_s - reading > SLOW_S
+    return max(runner.answer_s - reading, 0.0)
+
+
+def slow(runner: Runner, field: Sequence[Runner]) -> bool:
+    """Whether a model of it takes too long for a case."""
+    return own_s(runner, field) > SLOW_S
 
 
 def one_of_each_first(runners: Sequence[Runner]) -> list[Runner]:

@@ -13,7 +13,7 @@ from assay.contract import Array, Estimate, Metric, Paradigm, Table
 from assay.errors import AssayError, ProblemError
 from assay.report import figures
 from assay.search.ensemble import Mixture, mix
-from assay.search.heats import one_of_each_first
+from assay.search.heats import one_of_each_first, own_s
 from assay.search.latency import affordable, prices, without_dearest
 from assay.search.race import Race
 from assay.search.runner import Runner
@@ -138,8 +138,7 @@ def _mixture(
     price, purse = prices(able), ROOM * race.most_row_s
     if math.isinf(purse) and not math.isinf(race.clock.budget_s):
         # nothing was promised: many rows are to be answered quickly. Without a budget no clock may decide
-        reading = min((r.answer_s for r in race.runners if r.entrant.baseline and r.done), default=0.0)
-        price = {r.entrant.name: race.folds * max(r.answer_s - reading, 0.0) for r in able}
+        price = {r.entrant.name: race.folds * own_s(r, race.runners) for r in able}
         purse = max(MIXED_S, 1.5 * price[best.entrant.name])
     return mix(theirs, best.entrant.name, fold, metric=race.metric, blends=paradigm, seed=race.task.seed,
                price=price, purse=purse)
