@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,11 +16,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assay.contract import TEST, TRAIN, Context, Split
+from assay.contract import TEST, TRAIN, Array, Context, Split
 from assay.errors import TamperedError
 from assay.paradigms.supervised.learner import Lesson
 from assay.paradigms.supervised.model import SupervisedModel, load
 from assay.paradigms.supervised.recipe import held_out
+from assay.paradigms.supervised.recipes import catboost as catboost_recipe
 from assay.paradigms.supervised.recipes.baselines import Binned, OneColumn, Prior
 from assay.paradigms.supervised.recipes.boosting import (
     COMMON_STEPS,
@@ -31,6 +33,7 @@ from assay.paradigms.supervised.recipes.boosting import (
 )
 from assay.paradigms.supervised.recipes.catboost import CatBoost
 from assay.paradigms.supervised.recipes.lightgbm import LightGBM, LightGBMLearner
+from assay.paradigms.supervised.recipes.lightgbm_row import OneRow
 from assay.paradigms.supervised.recipes.xgboost import XGBoost
 from assay.paradigms.supervised.task import PARADIGM, SupervisedTask
 from assay.problem import problem
@@ -55,6 +58,12 @@ def task_of(name: str) -> SupervisedTask:
 def fitted(recipe: type[Any], name: str) -> SupervisedModel:
     model: SupervisedModel = QUICK[recipe].fit(task_of(name), Context())
     return model
+
+
+def encoded(recipe: type[Any], name: str, many: int) -> tuple[SupervisedModel, Array]:
+    """A fitted model, and the first rows of the test part as its learner sees them."""
+    model, task = fitted(recipe, name), task_of(name)
+    return model, model.encoder.transform(task.inputs(task.cases(TEST)[:many]))
 
 
 def score(model: SupervisedModel, name: str, split: Split = TEST) -> float:
@@ -143,6 +152,30 @@ def test_unknown_levels_and_empty_rows_are_answered(recipe: type[Any]) -> None:
         p = model.predict(rows).select(pl.col("^p\\..*$")).to_numpy()
         np.testing.assert_allclose(p.sum(axis=1), 1.0, atol=1e-6)
     assert len(model.predict(batch.head(0))) == 0
+
+
+@pytest.mark.parametrize("name", ["churn", "ames", "penguins"])
+@pytest.mark.parametrize("recipe", BOOSTERS)
+def test_one_row_alone_is_answered_as_among_others(recipe: type[Any], name: str) -> None:
+    assert OneRow.known                             # a new LightGBM may keep the call elsewhere
+    model, X = encoded(recipe, name, 12)
+    together = model.learner.scores(X)
+    with ThreadPoolExecutor(3) as threads:
+        alone = list(threads.map(lambda i: model.learner.scores(X[i : i + 1].copy())[0], range(len(X))))
+    np.testing.assert_array_equal(np.array(alone), together)
+
+
+def test_catboost_reads_rows_once_for_all_its_boosters() -> None:
+    model, X = encoded(CatBoost, "churn", 50)
+    first = model.learner.scores(X)
+    read = catboost_recipe._pools[id(X)][2]
+    np.testing.assert_array_equal(model.learner.scores(X), first)
+    assert catboost_recipe._pools[id(X)][2] is read
+    with pytest.raises(ValueError, match="read-only"):
+        X[0, 0] = 1.0                               # what was read would no longer be true
+    key = id(X)
+    del X
+    assert key not in catboost_recipe._pools
 
 
 @pytest.mark.parametrize("recipe", BOOSTERS)

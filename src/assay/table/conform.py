@@ -160,16 +160,18 @@ def _as_words(column: pl.Series, field: Field, what: str) -> pl.Series:
     if dtype.is_nested() or dtype in (pl.Object, pl.Binary):
         return _checked(column, None, field, what)
     text = column if dtype == pl.String else cells.as_text(column)
-    if text.len() <= _SMALL and all(_is_fit(value, field.levels) for value in text.to_list()):
-        return text
+    if text.len() <= _SMALL and (words := _few_words(text.to_list(), field.levels)) is not None:
+        return text if words == text.to_list() else pl.Series(column.name, words, dtype=pl.String)
     text, _ = cells.tidy(text, keep=field.levels)
     return _respelled(text, field.levels)
 
 
-def _is_fit(value: str | None, levels: tuple[str, ...]) -> bool:
-    if value is None or value in levels:
-        return True
-    return not levels and value not in cells.MISSING and value == value.strip()
+def _few_words(values: list[str | None], levels: tuple[str, ...]) -> list[str | None] | None:
+    """What tidying makes of values that are levels, but for the space around them; None where some are not."""
+    words = [value if value is None or value in levels else value.strip() for value in values]
+    if levels:
+        return words if all(word is None or word in levels for word in words) else None
+    return words if not any(word in cells.MISSING for word in words) else None
 
 
 def _respelled(text: pl.Series, levels: tuple[str, ...]) -> pl.Series:

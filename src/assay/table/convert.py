@@ -49,11 +49,19 @@ def _library(frame: Any) -> str:
 def _from_pandas(frame: Any) -> Table:
     names = [str(name) for name in frame.columns]
     _refuse_twice(names)
+    types = [PLAIN.get(str(dtype)) for dtype in frame.dtypes] if 0 < len(frame) <= FEW_ROWS else []
+    if types and None not in types:
+        rows = [[_cell(frame.iat[row, at]) for at in range(len(types))] for row in range(len(frame))]
+        return pl.DataFrame(rows, schema=list(zip(names, types, strict=True)), orient="row")
     try:
         columns = [_from_series(name, series) for name, (_, series) in zip(names, frame.items(), strict=True)]
     except (pl.exceptions.PolarsError, TypeError, ValueError) as wrong:
         raise DataError(f"the pandas frame cannot be read: {wrong}. Give its columns plain types.") from None
     return pl.DataFrame(columns) if columns else pl.DataFrame()
+
+
+def _cell(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _from_series(name: str, series: Any) -> pl.Series:
@@ -136,7 +144,7 @@ def like(result: Table, original: Any) -> Any:
     Paths, and what has no kind of frame, give a Table."""
     library = _library(original)
     if library == "pandas" and type(original).__name__ == "DataFrame":
-        frame = result.to_pandas()
+        frame = _to_pandas(result)
         return frame.set_axis(original.index, axis=0) if len(original.index) == len(frame) else frame
     if library == "pyarrow":
         return result.to_arrow()
@@ -145,6 +153,14 @@ def like(result: Table, original: Any) -> Any:
     if isinstance(original, list | tuple):
         return result.to_dicts()
     return result
+
+
+def _to_pandas(table: Table) -> Any:
+    if not 0 < len(table) <= FEW_ROWS or not set(table.dtypes) <= set(PLAIN.values()):
+        return table.to_pandas()
+    import pandas as pd
+
+    return pd.DataFrame(table.to_dict(as_series=False))
 
 
 # --- writing --------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from assay.errors import TamperedError
 from assay.paradigms.supervised.learner import Goal
 
 Words = Literal["string", "int", "bool"]
+FEW_ROWS = 8                                    # up to so many answers are written row by row: columns would cost more
 _DTYPES: dict[str, Any] = {"string": pl.String, "int": pl.Int64, "bool": pl.Boolean}
 
 
@@ -176,6 +177,11 @@ def rarest_label(y: Array) -> Array:
 
 def answer_columns(target: Target, p: Array, cut: float | None = None) -> Table:
     """Probabilities (n, classes or labels) as label and p columns. Two classes are cut at 0.5, or where `cut` says."""
+    if len(p) <= FEW_ROWS and target.goal != "multilabel":
+        said = spoken(target.classes, target.dtype)
+        rows = [(said[code], *row) for code, row in zip(target.answer(p, cut).tolist(), p.tolist(), strict=True)]
+        types = [("label", _DTYPES[target.dtype]), *((f"p.{c}", pl.Float64) for c in target.names)]
+        return pl.DataFrame(rows, schema=types, orient="row")
     shown = {f"p.{c}": np.ascontiguousarray(p[:, i]) for i, c in enumerate(target.names)}
     if target.goal == "multilabel":
         return pl.DataFrame({**{f"label.{c}": p[:, i] >= 0.5 for i, c in enumerate(target.columns)}, **shown})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +126,24 @@ def _lists(X: Array, codes: tuple[int, ...]) -> list[list[Any]]:
     return rows
 
 
+_pools: dict[int, tuple[weakref.ref[Array], tuple[int, ...], Any]] = {}
+
+
+def _pool(X: Array, codes: tuple[int, ...]) -> Any:
+    """The rows as CatBoost reads them, made once for all boosters that are asked about this array while it lives.
+
+    Making it is most of the time where there are categories: 65 of 78 ms for 8,192 rows of 73 columns, 39 of them
+    categories. From here on the array cannot be written to."""
+    key = id(X)
+    known = _pools.get(key)
+    if known is not None and known[0]() is X and known[1] == codes:
+        return known[2]
+    pool = catboost.Pool(_frame(X, codes) if len(X) > FEW_ROWS else _lists(X, codes), cat_features=list(codes))
+    X.flags.writeable = False
+    _pools[key] = weakref.ref(X, lambda _: _pools.pop(key, None)), codes, pool
+    return pool
+
+
 class _Stop:
     def __init__(self, watch: Watch) -> None:
         self.watch = watch
@@ -149,9 +168,7 @@ class CatBoostLearner:
 
     def scores(self, X: Array, /) -> Array:
         form = "RawFormulaVal" if self.goal == "regression" else "Probability"
-        rows = _frame(X, self.codes) if len(X) > FEW_ROWS else _lists(X, self.codes)
-        pool = catboost.Pool(rows, cat_features=list(self.codes))
-        answer = self._booster.predict(pool, prediction_type=form, thread_count=1)
+        answer = self._booster.predict(_pool(X, self.codes), prediction_type=form, thread_count=1)
         return np.asarray(answer, dtype=np.float64)
 
     def save(self, folder: Path, /) -> None:

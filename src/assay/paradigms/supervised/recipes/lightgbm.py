@@ -27,6 +27,7 @@ from assay.paradigms.supervised.recipes.boosting import (
     patience,
     rows_of,
 )
+from assay.paradigms.supervised.recipes.lightgbm_row import OneRow
 from assay.paradigms.supervised.recipes.lightgbm_text import refuse_nonsense
 
 
@@ -174,6 +175,7 @@ class LightGBMLearner:
     def __init__(self, goal: Goal, k: int, texts: tuple[str, ...]) -> None:
         self.goal, self.k, self.texts = goal, k, texts
         self._boosters = [lgb.Booster(model_str=text) for text in texts]
+        self._one_row = [OneRow(booster) for booster in self._boosters]
 
     @property
     def rounds(self) -> int:
@@ -185,7 +187,10 @@ class LightGBMLearner:
         return float(self.texts[0].rpartition("\nshrinkage=")[2].partition("\n")[0])
 
     def scores(self, X: Array, /) -> Array:
-        answers = [np.asarray(b.predict(X, num_threads=1), dtype=np.float64) for b in self._boosters]
+        if len(X) == 1 and OneRow.known:
+            answers = [one(X[0]).reshape(1, -1) if self.goal == "multiclass" else one(X[0]) for one in self._one_row]
+        else:
+            answers = [np.asarray(b.predict(X, num_threads=1), dtype=np.float64) for b in self._boosters]
         if self.goal == "multilabel":
             return np.column_stack(answers)
         return two_columns(answers[0]) if self.goal == "binary" else answers[0]
