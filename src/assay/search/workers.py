@@ -89,7 +89,7 @@ class Workers:
     opening: recipes that the first process knows before the libraries of the others are there."""
 
     def __init__(self, count: int, paradigm: str, opening: Sequence[str] = ()) -> None:
-        self.count, self.paradigm = count, paradigm
+        self.count, self.paradigm, self.opening = count, paradigm, tuple(opening)
         self.log: Path | None = None
         self._answers: _Answers = queue.SimpleQueue()
         self._opening: dict[str, Any] | None = None

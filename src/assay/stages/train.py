@@ -19,7 +19,6 @@ from assay.contract import TEST, TRAIN, Estimate, Finding, Model, Paradigm, Repo
 from assay.errors import GateError, ProblemError, StoreError
 from assay.files import write_json, write_text
 from assay.problem import Problem
-from assay.report.page import render
 from assay.report.story import Comparison, Entry, Story, story_to_json
 from assay.search.assembly import assemble, rival
 from assay.search.clock import Clock
@@ -30,6 +29,7 @@ from assay.search.runner import Runner
 from assay.search.verdict import Verdict, decide, slimmer
 from assay.search.workers import Workers, cores
 from assay.stages.aside import Aside
+from assay.stages.board import entries
 from assay.stages.choosing import choosing
 from assay.stages.curve import learning_curve
 from assay.stages.explain import importance
@@ -49,6 +49,7 @@ Listen = Callable[[dict[str, Any]], None]
 
 COURT_S, COURT_SHARE = 20.0, 0.3
 """Seconds that the court may take, and of the time left which share."""
+FIRST_MODEL_SHARE = 0.025                       # of the time left, the court waits for the first model
 
 
 @dataclass(frozen=True)
@@ -222,9 +223,10 @@ class _Life:
         """The court in a thread of its own while the first recipes already run: what they find counts once it clears.
 
         Raises GateError where a leak is sure and not allowed: then nothing that was fitted is kept."""
+        race = self.first_model() if self.workers.opening else None
         until = time.monotonic() + min(COURT_S, COURT_SHARE * self.clock.left)
         sitting = Aside(lambda: hold_court(self.task, until))
-        race = self.new_race()
+        race = race or self.new_race()
         race.run(lambda: sitting.going)
         court = sitting.result()
         for finding in court.findings:
@@ -234,6 +236,12 @@ class _Life:
             shutil.rmtree(race.kept.folder, ignore_errors=True)
             raise GateError(refusal(court))
         return race, court
+
+    def first_model(self) -> Race:
+        """A race that has its first model, unless that takes more than its share of the time."""
+        race, until = self.new_race(), time.monotonic() + FIRST_MODEL_SHARE * self.clock.left
+        race.run(lambda: time.monotonic() < until and not any(r.done for r in race.runners))
+        return race
 
     def mend(self, court: Court) -> Court:
         """The split made anew, and the task in the run's folder with it."""
@@ -341,7 +349,7 @@ class _Life:
             plan=self.task.plan.facts(), metric=self.task.metrics[0].name, why_metric=self.task.why_metric,
             metric_says={n: m.says for n, m in metrics.items()},
             higher_is_better={n: m.higher_is_better for n, m in metrics.items()},
-            units={n: m.unit for n, m in metrics.items()}, leaderboard=_entries(verdict),
+            units={n: m.unit for n, m in metrics.items()}, leaderboard=entries(verdict),
             chosen=verdict.chosen, why_chosen=verdict.why, looks=self.look.number, other_looks=self.look.others,
             spent=dict(self.clock.spent), budget_s=self.problem.budget_s,
             cut=tuple(self.cut), made=datetime.now(UTC).isoformat(timespec="seconds"), versions=versions(),
@@ -349,6 +357,8 @@ class _Life:
         )
 
     def close(self, story: Story, model: Model) -> Trained:
+        from assay.report.page import render  # its templates are loaded when there is time
+
         page = self.run.folder / "report.html"
         story_to_json(story, self.run.folder)
         write_text(page, render(story))
@@ -370,24 +380,3 @@ class _Life:
 
 def _numbers(found: Estimate) -> dict[str, float]:
     return {"value": found.value, "low": found.low, "high": found.high}
-
-
-def _entries(verdict: Verdict) -> tuple[Entry, ...]:
-    by_name = {line.name: line.runner for line in verdict.lines if line.runner}
-    entries = []
-    for line in verdict.lines:
-        members = [line.runner] if line.runner else [by_name[name] for name in verdict.weights]
-        done = [d for runner in members for d in runner.done.values()]
-        entries.append(Entry(
-            line.name, line.settings, line.status, line.score, line.behind,
-            folds=len(line.runner.done) if line.runner else len(verdict.scope),
-            fit_s=sum(d["fit_s"] for d in done), predict_ms=sum(_predict_ms(runner) for runner in members),
-            note=line.runner.note if line.runner else "",
-        ))
-    return tuple(entries)
-
-
-def _predict_ms(runner: Runner) -> float:
-    """Milliseconds for 1,000 cases by one fold's model; 0 where nothing was measured."""
-    done = runner.done.values()
-    return float(1e6 * sum(d["predict_s"] for d in done) / max(1, sum(d["cases"] for d in done)))
