@@ -127,6 +127,18 @@ class Finishes(Protocol):
 
 
 @runtime_checkable
+class AnswersRows(Protocol):
+    """A model that can answer a few rows of plain values without a frame. Without it they are made into one."""
+
+    def answer_rows(self, rows: Sequence[Sequence[Any]], /) -> Mapping[str, list[Any]]:
+        """What `predict` answers, to the bit, as a list of plain values a column.
+
+        rows: at least one; each has a value an input of the signature, in its order, of the input's own type or
+        None; a whole number may stand for a float. Such rows are not checked again."""
+        ...
+
+
+@runtime_checkable
 class Bounds(Protocol):
     """A model that can say how far its answers may be off."""
 

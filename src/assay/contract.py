@@ -66,6 +66,11 @@ class Signature:
     outputs: tuple[Field, ...]
     ignored: tuple[str, ...] = ()               # columns known from training and not used
 
+    def places(self, names: Sequence[str]) -> tuple[int, ...]:
+        """Where each of these inputs stands among the inputs."""
+        place = {field.name: at for at, field in enumerate(self.inputs)}
+        return tuple(place[name] for name in names)
+
 
 class Model(Protocol):
     """Something fitted. `predict` is pure: rows aligned, the batch unchanged, no hidden state."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from assay import registry
-from assay.capabilities import Blends, Joins
+from assay.capabilities import AnswersRows, Blends, Joins
 from assay.contract import Model, Signature, Table
 from assay.files import read_json, write_json
 from assay.nested import load_parts, save_parts
+from assay.table.rows import table_of
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,13 @@ class Blend:
             return self._joined(batch)
         paradigm: Blends = registry.load("assay.paradigms", self.paradigm)
         return paradigm.blend([m.predict(batch) for m in self.models], self.weights)
+
+    def answer_rows(self, rows: Sequence[Sequence[Any]], /) -> Mapping[str, list[Any]]:
+        """See `capabilities.AnswersRows`."""
+        together: Any = self._joined
+        if isinstance(together, AnswersRows):
+            return together.answer_rows(rows)
+        return self.predict(table_of(rows, self.signature)).to_dict(as_series=False)
 
     @cached_property
     def _joined(self) -> Callable[[Table], Table] | None:

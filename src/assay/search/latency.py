@@ -13,24 +13,28 @@ from assay.contract import Model, Table, Task
 from assay.errors import ProblemError
 from assay.search.ensemble import without
 from assay.search.runner import Runner
+from assay.table.rows import Reader, answered
 
 WARM, TIMED = 2, 9
 FEW, MANY, MOST_S = 20, 2_000, 0.3              # rows of two batches, and about how long the larger may take
 
 
 def one_row_s(task: Task, model: Model, cases: Table) -> float:
-    """Seconds to answer a batch of one row: the median of nine, after two that warm up.
+    """Seconds to read and answer one row: the median of nine, after two that warm up.
 
     cases: some of the task, at least one. A task that cannot show its inputs as rows is confronted with one case."""
     case = cases[:1]
     row = task.inputs(case) if isinstance(task, Inspects) else None
+    read = Reader(model.signature)
     took = []
     for _ in range(WARM + TIMED):
         began = time.perf_counter()
         if row is None:
             task.attempt(model, case)
-        else:
+        elif (plain := read(row)) is None:
             model.predict(row)
+        else:
+            answered(model, plain)
         took.append(time.perf_counter() - began)
     return float(np.median(took[WARM:]))
 

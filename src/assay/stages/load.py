@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from assay.errors import UserError
 from assay.store.package import load_model, manifest
 from assay.store.store import Store, locate
 from assay.table import conform, like, read_raw, to_table
+from assay.table.rows import Reader, answered, answers_like, table_of
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,21 @@ class Loaded:
         kind it was given in, a path as polars. interval: 0.9 adds where the truth lies nine times in ten, over all
         cases alike: `low` and `high` of a number, `set` of a class. Raises SchemaError where the columns do not fit,
         UserError where the model cannot say an interval or not at this level."""
-        batch = as_batch(data)
-        what = str(data) if isinstance(data, str | Path) else f"the batch for {self.name!r}"
-        fitting = conform(batch, self.signature, what=what, extra="drop" if ignore_extra else "refuse")
+        rows = self._read(data)
+        if interval is None and rows is not None:
+            return answers_like(answered(self.model, rows), self.signature, data)
+        fitting = self._fitting(data, ignore_extra) if rows is None else table_of(rows, self.signature)
         if interval is None:
             return like(self.model.predict(fitting), data)
         return like(self._bounding().predict_within(fitting, interval), data)
+
+    def _fitting(self, data: Any, ignore_extra: bool) -> Table:
+        what = str(data) if isinstance(data, str | Path) else f"the batch for {self.name!r}"
+        return conform(as_batch(data), self.signature, what=what, extra="drop" if ignore_extra else "refuse")
+
+    @cached_property
+    def _read(self) -> Reader:
+        return Reader(self.signature)
 
     def _bounding(self) -> Bounds:
         if isinstance(self.model, Bounds):

@@ -100,15 +100,16 @@ def _floats(text: pl.Series) -> pl.Series:
     return plain.zip_with(plain.is_not_null(), bare)
 
 
-FEW_ROWS = 8                                    # up to so many are looked up one by one: a query would cost more
 _MEANT = {**dict.fromkeys((*_TRUE, "1", "1.0"), True), **dict.fromkeys((*_FALSE, "0", "0.0"), False)}
+
+
+def meant(word: str) -> bool | None:
+    """Whether a word says yes or no; None where it says neither."""
+    return _MEANT.get(word.lower())
 
 
 def booleans(text: pl.Series) -> pl.Series:
     """yes/no, true/false, y/n, t/f in any case, and 1/0."""
-    if len(text) <= FEW_ROWS:
-        words = [None if word is None else _MEANT.get(word.lower()) for word in text.to_list()]
-        return pl.Series(text.name, words, dtype=pl.Boolean)
     folded = text.str.to_lowercase()
     true, false = folded.is_in([*_TRUE, "1", "1.0"]), folded.is_in([*_FALSE, "0", "0.0"])
     return true.set(~(true | false).fill_null(value=False), None)

@@ -6,6 +6,9 @@ Small batches take a path through plain Python values: on one row, polars' expre
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Literal
 
 import polars as pl
@@ -16,7 +19,7 @@ from assay.table import cells
 from assay.table.normal import first_lost, preview
 
 _SMALL = 64
-_DTYPE: dict[str, Any] = {
+DTYPES: dict[str, Any] = {
     "float": pl.Float64, "int": pl.Int64, "bool": pl.Boolean, "string": pl.String, "datetime": pl.Datetime("us"),
 }
 _WORDS = {"float": "a number", "int": "a number", "bool": "yes or no", "datetime": "a moment", "string": "a text"}
@@ -72,23 +75,25 @@ def _listed(names: list[str]) -> str:
 def _fitted(column: pl.Series, field: Field, what: str) -> pl.Series:
     dtype = column.dtype
     if dtype == pl.Null:
-        return column.cast(_DTYPE[field.dtype])
+        return column.cast(DTYPES[field.dtype])
     if field.dtype == "string":
         return _as_words(column, field, what)
-    if dtype == _DTYPE[field.dtype]:
+    if dtype == DTYPES[field.dtype]:
         return column if field.dtype != "float" else _without_nan(column)
     if dtype in (pl.Categorical, pl.Enum):
         column = column.cast(pl.String)
     if column.dtype == pl.String:
         text, _ = cells.tidy(column)
         return _checked(text, _from_text(text, field), field, what)
+    if dtype.is_float():
+        column = _without_nan(column)
     return _checked(column, _from_values(column, field), field, what)
 
 
 def _checked(column: pl.Series, read: pl.Series | None, field: Field, what: str) -> pl.Series:
     if read is None:
         row: int | None = column.is_not_null().arg_max() if column.null_count() < column.len() else None
-        read = pl.Series(column.name, [None] * column.len(), dtype=_DTYPE[field.dtype])
+        read = pl.Series(column.name, [None] * column.len(), dtype=DTYPES[field.dtype])
     else:
         row = first_lost(column, read)
     if row is not None:
@@ -160,25 +165,49 @@ def _as_words(column: pl.Series, field: Field, what: str) -> pl.Series:
     if dtype.is_nested() or dtype in (pl.Object, pl.Binary):
         return _checked(column, None, field, what)
     text = column if dtype == pl.String else cells.as_text(column)
-    if text.len() <= _SMALL and (words := _few_words(text.to_list(), field.levels)) is not None:
-        return text if words == text.to_list() else pl.Series(column.name, words, dtype=pl.String)
+    if text.len() <= _SMALL:
+        read = word_reader(field.levels)
+        with suppress(StrangeError):
+            words = [read(value) for value in text.to_list()]
+            return text if words == text.to_list() else pl.Series(column.name, words, dtype=pl.String)
     text, _ = cells.tidy(text, keep=field.levels)
     return _respelled(text, field.levels)
 
 
-def _few_words(values: list[str | None], levels: tuple[str, ...]) -> list[str | None] | None:
-    """What tidying makes of values that are levels, but for the space around them; None where some are not."""
-    words = [value if value is None or value in levels else value.strip() for value in values]
-    if levels:
-        return words if all(word is None or word in levels for word in words) else None
-    return words if not any(word in cells.MISSING for word in words) else None
+class StrangeError(Exception):
+    """A value that is not plainly right: a column has to be read whole, or refused."""
+
+
+@lru_cache(4096)
+def word_reader(levels: tuple[str, ...]) -> Callable[[Any], str | None]:
+    """What reads one value of an input with these levels as tidying its column would. It raises StrangeError where that
+    depends on more than the value: words for a missing value, other spellings of a level."""
+    known, respelled = frozenset(levels), _may_be_respelled(levels)
+
+    def word(value: Any) -> str | None:
+        if value is None or value in known:
+            return value  # type: ignore[no-any-return]
+        if isinstance(value, float) and math.isnan(value):
+            return None                                     # as pandas writes a missing text
+        if not isinstance(value, str):
+            raise StrangeError
+        bare = value.strip()
+        if bare not in known and (respelled or bare in cells.MISSING):
+            raise StrangeError
+        return bare
+
+    return word
+
+
+def _may_be_respelled(levels: tuple[str, ...]) -> bool:
+    return any(level[:1].isdigit() or level[:1] in "+-" or level.lower() in ("true", "false") for level in levels)
 
 
 def _respelled(text: pl.Series, levels: tuple[str, ...]) -> pl.Series:
     """Values that are no level but another spelling of one (1.0 for 1, TRUE for true) become that level."""
-    spelling = {_canonical(level): level for level in reversed(levels)}
-    if not any(level[:1].isdigit() or level[:1] in "+-" or level.lower() in ("true", "false") for level in levels):
+    if not _may_be_respelled(levels):
         return text
+    spelling = {_canonical(level): level for level in reversed(levels)}
     strange = [value for value in text.unique().drop_nulls().to_list() if value not in levels]
     other = {value: spelling[_canonical(value)] for value in strange if _canonical(value) in spelling}
     return text.replace(other) if other else text

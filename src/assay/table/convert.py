@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,6 @@ from assay.table import cells
 _WANTED = ("Wanted a pandas, polars or pyarrow table, a dict of lists, a list of dicts, or the path of a file.")
 
 
-FEW_ROWS = 8                                    # up to so many are read cell by cell: arrays would cost more
-PLAIN = {"int64": pl.Int64, "float64": pl.Float64, "bool": pl.Boolean, "str": pl.String}
-
-
 def to_table(frame: Any) -> Table:
     """A frame of pandas, polars (lazy too) or pyarrow, a dict of lists or a list of dicts, as a Table.
 
@@ -30,7 +25,7 @@ def to_table(frame: Any) -> Table:
         return frame
     if isinstance(frame, pl.LazyFrame):
         return frame.collect()
-    if _library(frame) == "pandas" and type(frame).__name__ == "DataFrame":
+    if library_of(frame) == "pandas" and type(frame).__name__ == "DataFrame":
         return _from_pandas(frame)
     if isinstance(frame, Mapping):
         return _from_columns(frame)
@@ -42,17 +37,14 @@ def to_table(frame: Any) -> Table:
     raise DataError(f"got {what}, which is not a table. {_WANTED}")
 
 
-def _library(frame: Any) -> str:
+def library_of(frame: Any) -> str:
+    """The package that an object's class comes from, as "pandas"."""
     return type(frame).__module__.partition(".")[0]
 
 
 def _from_pandas(frame: Any) -> Table:
     names = [str(name) for name in frame.columns]
     _refuse_twice(names)
-    types = [PLAIN.get(str(dtype)) for dtype in frame.dtypes] if 0 < len(frame) <= FEW_ROWS else []
-    if types and None not in types:
-        rows = [[_cell(frame.iat[row, at]) for at in range(len(types))] for row in range(len(frame))]
-        return pl.DataFrame(rows, schema=list(zip(names, types, strict=True)), orient="row")
     try:
         columns = [_from_series(name, series) for name, (_, series) in zip(names, frame.items(), strict=True)]
     except (pl.exceptions.PolarsError, TypeError, ValueError) as wrong:
@@ -60,15 +52,7 @@ def _from_pandas(frame: Any) -> Table:
     return pl.DataFrame(columns) if columns else pl.DataFrame()
 
 
-def _cell(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
 def _from_series(name: str, series: Any) -> pl.Series:
-    plain = PLAIN.get(str(series.dtype)) if len(series) <= FEW_ROWS else None
-    if plain is not None:
-        values = [None if isinstance(v, float) and math.isnan(v) else v for v in series.tolist()]
-        return pl.Series(name, values, dtype=plain)
     if getattr(series.dtype, "tz", None) is not None:
         series = series.dt.tz_convert("UTC").dt.tz_localize(None)
     elif str(series.dtype).startswith("period"):
@@ -77,7 +61,7 @@ def _from_series(name: str, series: Any) -> pl.Series:
         column: pl.Series = pl.from_pandas(series)
         if str(series.dtype) == "category":
             return cells.as_text(column).cast(pl.Categorical).alias(name)
-    except (pl.exceptions.PolarsError, TypeError, ValueError, NotImplementedError) as wrong:
+    except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError, NotImplementedError) as wrong:
         if series.dtype != object:
             said = f"column {name!r} of type {series.dtype} cannot be read: {wrong}. Convert it first."
             raise DataError(said) from None
@@ -122,7 +106,8 @@ def _from_arrow(frame: Any) -> Table:
     try:
         return pl.DataFrame(frame)
     except (pl.exceptions.PolarsError, TypeError, ValueError) as wrong:
-        raise DataError(f"the {_library(frame)} table cannot be read: {wrong}. Give its columns plain types.") from None
+        raise DataError(f"the {library_of(frame)} table cannot be read: {wrong}. "
+                        "Give its columns plain types.") from None
 
 
 def _refuse_twice(names: list[str]) -> None:
@@ -133,7 +118,7 @@ def _refuse_twice(names: list[str]) -> None:
 
 def described(frame: Any, table: Table) -> str:
     """What a frame in memory is, in words: "a pandas frame of 7,043 rows"."""
-    kind = "Python" if isinstance(frame, dict | list | tuple) else _library(frame)
+    kind = "Python" if isinstance(frame, dict | list | tuple) else library_of(frame)
     noun = "table" if kind in ("Python", "pyarrow") else "frame"
     return f"a {kind} {noun} of {table.height:,} row{'s' * (table.height != 1)}"
 
@@ -142,9 +127,9 @@ def like(result: Table, original: Any) -> Any:
     """The result as the kind of frame that the original was; a pandas index is kept where the rows agree.
 
     Paths, and what has no kind of frame, give a Table."""
-    library = _library(original)
+    library = library_of(original)
     if library == "pandas" and type(original).__name__ == "DataFrame":
-        frame = _to_pandas(result)
+        frame = result.to_pandas()
         return frame.set_axis(original.index, axis=0) if len(original.index) == len(frame) else frame
     if library == "pyarrow":
         return result.to_arrow()
@@ -153,14 +138,6 @@ def like(result: Table, original: Any) -> Any:
     if isinstance(original, list | tuple):
         return result.to_dicts()
     return result
-
-
-def _to_pandas(table: Table) -> Any:
-    if not 0 < len(table) <= FEW_ROWS or not set(table.dtypes) <= set(PLAIN.values()):
-        return table.to_pandas()
-    import pandas as pd
-
-    return pd.DataFrame(table.to_dict(as_series=False))
 
 
 # --- writing --------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ import polars as pl
 
 from assay.contract import Metric, Table
 from assay.errors import SchemaError
+from assay.table.conform import DTYPES
+from assay.table.rows import Reader, answered
 from assay.testing.compare import must, raises, same
 from assay.testing.process import answers_of_a_fresh_process, memory_of_a_fresh_process
 from assay.testing.subject import HELD0, Subject, promise
@@ -45,6 +47,18 @@ def rows_are_independent(subject: Subject) -> None:
     for row in range(0, batch.height, max(1, batch.height // 5)):
         same(together[row:row + 1], subject.model.predict(batch[row:row + 1]), f"row {row} among others and alone")
     same(together[:0], subject.model.predict(batch[:0]), "no answers, and the answers to a batch of no rows")
+
+
+@promise("model")
+def few_rows_need_no_frame(subject: Subject) -> None:
+    """Rows of plain values get, to the bit, the answers that a table of them gets; see `capabilities.AnswersRows`."""
+    signature = subject.model.signature
+    for many in (1, 3):
+        batch = subject.batch(many)
+        told = pl.DataFrame(answered(subject.model, batch.rows()), {f.name: DTYPES[f.dtype] for f in signature.outputs})
+        same(subject.model.predict(batch), told, f"the answers to a table of {many} and to as many rows", exact=True)
+        read = Reader(signature)(batch)
+        must(read == [list(row) for row in batch.rows()], f"{many} rows of the model's own inputs were read as {read}")
 
 
 @promise("model")

@@ -5,7 +5,7 @@ Both are made from what it answered for cases held out. Saved beside the model: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,8 +25,9 @@ from assay.paradigms.supervised.calibrators import METHODS, Calibrator, Curve
 from assay.paradigms.supervised.conformal import MOST_SCORES, Conformity, Scale, bounded, of_classes, of_numbers, spread
 from assay.paradigms.supervised.cut import answer, raced
 from assay.paradigms.supervised.model import coder_of
-from assay.paradigms.supervised.target import Coder, Target, answer_columns
+from assay.paradigms.supervised.target import Coder, Target, answer_columns, answer_lists
 from assay.stats.resample import unit_codes
+from assay.table.rows import answered
 
 TINY = 1e-300
 FACTS, ARRAYS, INNER = "finish.json", "finish.safetensors", "model"
@@ -61,6 +62,14 @@ class Finished:
             return answers
         p_NK = answers.select(f"p.{name}" for name in self.target.names).to_numpy()
         return answer_columns(self.target, p_NK if self.calibrator is None else self.calibrator(p_NK), self.cut)
+
+    def answer_rows(self, rows: Sequence[Sequence[Any]], /) -> Mapping[str, list[Any]]:
+        """See `capabilities.AnswersRows`."""
+        answers = answered(self.model, rows)
+        if self.calibrator is None and self.cut is None and not self.target.costs:
+            return answers
+        p_NK = np.array([answers[f"p.{name}"] for name in self.target.names]).T
+        return answer_lists(self.target, p_NK if self.calibrator is None else self.calibrator(p_NK), self.cut)
 
     def predict_within(self, batch: Table, level: float, /) -> Table:
         """The answers, and `low` and `high`, or `set`, beside them.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -37,6 +38,16 @@ class SupervisedModel:
 
         rows = conform(batch, self.signature, what="the batch")
         return self.coder.answers(self._scores(rows))
+
+    def answer_rows(self, rows: Sequence[Sequence[Any]], /) -> Mapping[str, list[Any]]:
+        """See `capabilities.AnswersRows`."""
+        X = self.encoder.of_rows(rows, self._places)
+        return self.coder.lists(self.coder.numbers(self.learner.scores(X)))
+
+    @cached_property
+    def _places(self) -> tuple[int, ...]:
+        """Where the encoder's inputs stand in a row."""
+        return self.signature.places(self.encoder.inputs)
 
     def _scores(self, rows: Table) -> Array:
         step = max(CELLS // max(len(self.encoder.sources), 1), 1)

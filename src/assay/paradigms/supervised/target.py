@@ -14,7 +14,6 @@ from assay.errors import TamperedError
 from assay.paradigms.supervised.learner import Goal
 
 Words = Literal["string", "int", "bool"]
-FEW_ROWS = 8                                    # up to so many answers are written row by row: columns would cost more
 _DTYPES: dict[str, Any] = {"string": pl.String, "int": pl.Int64, "bool": pl.Boolean}
 
 
@@ -149,6 +148,12 @@ class Coder:
         """A learner's scores as the columns a model gives."""
         return self.shown(self.numbers(scores))
 
+    def lists(self, numbers: Array) -> dict[str, list[Any]]:
+        """The same as `shown`, as a list of plain values a column."""
+        if self.goal == "regression":
+            return {"value": numbers.tolist()}
+        return answer_lists(self.target, numbers)
+
     def shown(self, numbers: Array) -> Table:
         """What `numbers` gives, or a mean of such, as the columns a model gives."""
         return pl.DataFrame({"value": numbers}) if self.goal == "regression" else answer_columns(self.target, numbers)
@@ -177,15 +182,20 @@ def rarest_label(y: Array) -> Array:
 
 def answer_columns(target: Target, p: Array, cut: float | None = None) -> Table:
     """Probabilities (n, classes or labels) as label and p columns. Two classes are cut at 0.5, or where `cut` says."""
-    if len(p) <= FEW_ROWS and target.goal != "multilabel":
-        said = spoken(target.classes, target.dtype)
-        rows = [(said[code], *row) for code, row in zip(target.answer(p, cut).tolist(), p.tolist(), strict=True)]
-        types = [("label", _DTYPES[target.dtype]), *((f"p.{c}", pl.Float64) for c in target.names)]
-        return pl.DataFrame(rows, schema=types, orient="row")
     shown = {f"p.{c}": np.ascontiguousarray(p[:, i]) for i, c in enumerate(target.names)}
     if target.goal == "multilabel":
         return pl.DataFrame({**{f"label.{c}": p[:, i] >= 0.5 for i, c in enumerate(target.columns)}, **shown})
     return pl.DataFrame([target.labels(target.answer(p, cut)), *(pl.Series(n, v) for n, v in shown.items())])
+
+
+def answer_lists(target: Target, p: Array, cut: float | None = None) -> dict[str, list[Any]]:
+    """The same as `answer_columns`, as a list of plain values a column."""
+    shown = {f"p.{name}": column for name, column in zip(target.names, p.T.tolist(), strict=True)}
+    if target.goal == "multilabel":
+        labels = (p >= 0.5).T.tolist()
+        return {**{f"label.{name}": column for name, column in zip(target.columns, labels, strict=True)}, **shown}
+    said = spoken(target.classes, target.dtype)
+    return {"label": [said[code] for code in target.answer(p, cut).tolist()], **shown}
 
 
 def outcome_columns(target: Target, answers: Table) -> Table:

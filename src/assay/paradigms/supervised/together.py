@@ -7,9 +7,11 @@ answered chunk by chunk in threads: rows do not depend on each other, so the ans
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -50,21 +52,34 @@ class Together:
         chunks = [rows[at : at + step] for at in range(0, max(len(rows), 1), step)]
         return self.members[0].coder.shown(np.concatenate(list(self._means(chunks))))
 
+    def answer_rows(self, rows: Sequence[Sequence[Any]]) -> Mapping[str, list[Any]]:
+        """See `capabilities.AnswersRows`."""
+        mean = self._mean(lambda i: self.encoders[i].of_rows(rows, self._places[i]))
+        return self.members[0].coder.lists(mean)
+
+    @cached_property
+    def _places(self) -> tuple[tuple[int, ...], ...]:
+        """For each encoder, where its inputs stand in a row."""
+        return tuple(self.signature.places(encoder.inputs) for encoder in self.encoders)
+
     def _means(self, chunks: list[Table]) -> Iterator[Array]:
         threads = min(os.cpu_count() or 1, MOST_THREADS, len(chunks))
         if threads == 1:
-            yield from map(self._mean, chunks)
+            yield from map(self._of_table, chunks)
             return
         with ThreadPoolExecutor(threads) as pool:
-            yield from pool.map(self._mean, chunks)
+            yield from pool.map(self._of_table, chunks)
 
-    def _mean(self, rows: Table) -> Array:
-        """The answers to these rows as numbers, each member's added in order."""
+    def _of_table(self, rows: Table) -> Array:
+        return self._mean(lambda i: self.encoders[i].transform(rows))
+
+    def _mean(self, encoded: Callable[[int], Array]) -> Array:
+        """The answers to the rows that `encoded` gives for an encoder, as numbers, each member's added in order."""
         seen: dict[int, Array] = {}
         total: Array = np.zeros(())
         for member in self.members:
             if member.encoder not in seen:
-                seen[member.encoder] = self.encoders[member.encoder].transform(rows)
+                seen[member.encoder] = encoded(member.encoder)
             X = seen[member.encoder]
             scores = member.learner.scores(X) if len(X) else np.empty((0, member.coder.k))
             total = total + member.share * member.coder.numbers(scores)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -89,11 +91,6 @@ class Encoder:
         return tuple(i for i, block in enumerate(self.blocks) for _ in block.names)
 
     @cached_property
-    def _widths(self) -> tuple[int, ...]:
-        """Columns of each block."""
-        return tuple(len(block.names) for block in self.blocks)
-
-    @cached_property
     def sources(self) -> tuple[int, ...]:
         """Which input (its position) each column of the array comes from, or comes from first."""
         return self._plain + (self.crosses.sources(self._plain) if self.crosses else ())
@@ -111,17 +108,47 @@ class Encoder:
 
     def transform(self, table: Table) -> Array:
         """(n, len(names)): float32 for codes, float64 for numbers; rows aligned with the table."""
-        X = np.empty((len(table), len(self.sources)), np.float64 if self.encoding == "numbers" else np.float32)
-        few = len(table) <= FEW_ROWS
+        if 0 < len(table) <= FEW_ROWS:
+            place = {name: at for at, name in enumerate(table.columns)}
+            with suppress(TypeError):                   # a value of another type than its block's: the column knows
+                return self.of_rows(table.rows(), [place[name] for name in self.inputs])
+        X = self._empty(len(table))
         at = 0
-        for name, block, width in zip(self.inputs, self.blocks, self._widths, strict=True):
-            column, to = table.get_column(name), slice(at, at + width)
-            if not (few and _by_cell(block, column, X, to)):
-                X[:, to] = block.transform(column)
+        for name, block in zip(self.inputs, self.blocks, strict=True):
+            width = len(block.names)
+            X[:, at : at + width] = block.transform(table.get_column(name))
             at += width
+        return self._crossed(X)
+
+    def of_rows(self, rows: Sequence[Sequence[Any]], places: Sequence[int]) -> Array:
+        """What `transform` makes of rows of plain values; places: where in a row each input stands."""
+        cells: list[list[float]] = []
+        for row in rows:
+            made: list[float] = []
+            for (cell, wide), place in zip(self._cells, places, strict=True):
+                if wide:
+                    made.extend(cell(row[place]))
+                else:
+                    made.append(cell(row[place]))
+            cells.append(made)
+        X = self._empty(len(rows))
+        X[:, : len(self._plain)] = cells
+        return self._crossed(X)
+
+    def _empty(self, n: int) -> Array:
+        return np.empty((n, len(self.sources)), np.float64 if self.encoding == "numbers" else np.float32)
+
+    def _crossed(self, X: Array) -> Array:
+        """The array with its last columns filled, from those before."""
         if self.crosses:
-            self.crosses.fill(X[:, :at], X[:, at:])
+            self.crosses.fill(X[:, : len(self._plain)], X[:, len(self._plain) :])
         return X
+
+    @cached_property
+    def _cells(self) -> tuple[tuple[Callable[[Any], Any], bool], ...]:
+        """For each block what reads one value, and whether it gives several numbers."""
+        return tuple((block.cell, not isinstance(block, Plain | Coded)) if hasattr(block, "cell")
+                     else (_cell_of(block), True) for block in self.blocks)
 
     @cached_property
     def content(self) -> str:
@@ -171,18 +198,10 @@ class Encoder:
             raise TamperedError(f"the encoder in {folder} cannot be read: {wrong}") from None
 
 
-def _by_cell(block: Block, values: pl.Series, X: Array, to: slice) -> bool:
-    """Write what a block makes of a few values into columns of X, one at a time: arrays would cost more than the work.
-    False where the block cannot, or the values are not of the type that it reads."""
-    cell = getattr(block, "cell", None)
-    if cell is None:
-        return False
-    try:
-        for i, value in enumerate(values.to_list()):
-            X[i, to] = cell(value)
-    except TypeError:
-        return False
-    return True
+def _cell_of(block: Block) -> Callable[[Any], Any]:
+    """What reads one value by way of a column, for a block that knows no other."""
+    dtype: Any = {"moment": pl.Datetime("us"), "topics": pl.String}[block.kind]
+    return lambda value: block.transform(pl.Series([value], dtype=dtype))[0]
 
 
 def _apart(state: dict[str, Any], i: int, arrays: dict[str, Array]) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from assay.contract import Array
 
 MOST_CODES = 20_000                             # levels with a code of their own; the rest share one
 MOST_COLUMNS = 50                               # levels with a column of their own
-FEW_ROWS = 256                                  # that are looked up one by one
 RARE = 3                                        # a level met fewer times shares the column of the others
 
 
@@ -54,10 +53,6 @@ class _Lookup:
     def codes(self, values: pl.Series) -> tuple[Array, Array]:
         """Codes (n,) float64 of the known levels, NaN elsewhere; and which were missing, apart from unknown."""
         text = values if values.dtype == pl.String else values.cast(pl.String)
-        if len(text) <= FEW_ROWS:
-            words = text.to_list()
-            codes = np.array([self.position.get(word, np.nan) for word in words], dtype=np.float64)
-            return codes, np.array([word is None for word in words], dtype=bool)
         codes = text.cast(self.enum, strict=False).to_physical().cast(pl.Float64).to_numpy(writable=True)
         return codes, text.is_null().to_numpy()
 
