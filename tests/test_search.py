@@ -14,6 +14,7 @@ from assay.metrics import lookup
 from assay.search.clock import Clock
 from assay.search.ensemble import even, mix
 from assay.search.entrants import Entrant
+from assay.search.left import Left
 from assay.search.runner import Runner
 from assay.search.tuning import draw
 from assay.search.verdict import Line, Verdict
@@ -188,3 +189,13 @@ def test_a_task_that_cannot_be_opened_ends_the_race_in_words(tmp_path: Path) -> 
         assert "there is no paradigm called" in (tmp_path / "log").read_text()
     finally:
         workers.close()
+
+
+def test_time_is_kept_to_load_the_models_of_a_mixture_and_to_read_the_test_part() -> None:
+    left = Left(Clock(60.0), folds=5, workers=2, test_cases=1_000, curve=False, refits=False)
+    nothing = left.whole([])
+    small, large = (Runner(Entrant("xgboost", "supervised.xgboost")) for _ in range(2))
+    small.done[0] = {"load_s": 0.2, "answer_s": 0.0002}
+    large.done[0] = {"load_s": 3.0, "answer_s": 0.0}
+    assert left.whole([small]) == pytest.approx(nothing - 5 * 0.2 - 1.5 * 5 * 1_000 * 0.0002, abs=0.1)
+    assert left.whole([large, large]) == pytest.approx(nothing - 60 / 4, abs=0.1)     # never more than a quarter

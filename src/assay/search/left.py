@@ -36,11 +36,14 @@ class Left:
     began: float = field(default_factory=time.monotonic)
 
     def whole(self, scored: Sequence[Runner]) -> float:
-        """Seconds until the race must end, so that proof and report keep their share and the test part can be read.
+        """Seconds until the race must end, so that proof and report keep their share, models can be loaded and the test
+        part be read.
 
         scored: the recipes that have a score, best first. A mixture of them reads it, its rivals in half the time."""
-        a_case = sum(r.answer_s for r in scored[:MIXED]) * self.folds
-        return self.clock.left - self.clock.tail_s - min(1.5 * a_case * self.test_cases, self.clock.budget_s / 4)
+        mixed = scored[:MIXED]
+        loading = self.folds * sum(r.load_s for r in mixed)
+        reading = 1.5 * self.folds * self.test_cases * sum(r.answer_s for r in mixed)
+        return self.clock.left - self.clock.tail_s - min(loading + reading, self.clock.budget_s / 4)
 
     def for_fits(self, scored: Sequence[Runner]) -> float:
         """Seconds that fits still have: a single fold's leader keeps time to learn from all cases, all a curve."""

@@ -52,6 +52,11 @@ class Runner:
         """Seconds that one fold's model takes for a case, among many."""
         return float(self.first.get("answer_s", 0.0)) if self.first else 0.0
 
+    @property
+    def load_s(self) -> float:
+        """Seconds that one fold's model takes to be read from its folder."""
+        return float(self.done.get(0, {}).get("load_s", 0.0))
+
     def complete(self, folds: int) -> bool:
         return len(self.done) == folds
 

@@ -28,7 +28,7 @@ from assay.search.entrants import describe
 from assay.search.latency import a_row_of_many_s, one_row_s
 from assay.search.workers import DESCRIBE
 from assay.store.disk import telling
-from assay.store.package import save_model
+from assay.store.package import load_model, save_model
 
 DONE = "done.json"
 
@@ -121,6 +121,10 @@ def _fit_and_confront(job: dict[str, Any], task: Task, folder: Path) -> dict[str
         outcomes.write_parquet(folder / "outcomes.parquet")
     if share >= 1:
         save_model(model, folder / "model", lineage={"recipe": job["recipe"], "fold": fold})
+    if share >= 1 and fold == 0:
+        began = time.monotonic()
+        load_model(folder / "model")
+        done["load_s"] = time.monotonic() - began
     return done
 
 
