@@ -26,7 +26,7 @@ FIELDS = (
     Field("x", "categorical", "string", levels=("NA", "-", "a")),
 )
 CELLS: tuple[Any, ...] = (
-    None, 0, 1, -3, 2**53 + 1, 2**63, 10**30, 2.5, 3.0, float("nan"), float("inf"), -0.0, True, False,
+    None, 0, 1, -3, 2**53 + 1, 2**63, 10**30, 10**400, 2.5, 3.0, float("nan"), float("inf"), -0.0, True, False,
     "", " ", "yes", "No", "a", " a ", "b", "new", " new", "1", "1.0", "2.50", "NA", " NA", "nan", "-", "TRUE", "3,5",
     "2024-01-02", np.int64(3), np.uint8(1), np.float32(0.1), np.float64(0.25), np.bool_(True),
     np.array(1), datetime(2024, 1, 2, 3), datetime(2024, 1, 2, tzinfo=UTC), date(2024, 1, 2),

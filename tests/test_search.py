@@ -199,3 +199,5 @@ def test_time_is_kept_to_load_the_models_of_a_mixture_and_to_read_the_test_part(
     large.done[0] = {"load_s": 3.0, "answer_s": 0.0}
     assert left.whole([small]) == pytest.approx(nothing - 5 * 0.2 - 1.5 * 5 * 1_000 * 0.0002, abs=0.1)
     assert left.whole([large, large]) == pytest.approx(nothing - 60 / 4, abs=0.1)     # never more than a quarter
+    large.state = "dropped"                                                            # no mixture will load it
+    assert left.whole([large, small]) == pytest.approx(left.whole([small]), abs=0.1)

@@ -39,8 +39,9 @@ class Left:
         """Seconds until the race must end, so that proof and report keep their share, models can be loaded and the test
         part be read.
 
-        scored: the recipes that have a score, best first. A mixture of them reads it, its rivals in half the time."""
-        mixed = scored[:MIXED]
+        scored: the recipes that have a score, best first. A mixture of those that are still in the race reads it, its
+        rivals in half the time."""
+        mixed = [r for r in scored if not r.state][:MIXED]
         loading = self.folds * sum(r.load_s for r in mixed)
         reading = 1.5 * self.folds * self.test_cases * sum(r.answer_s for r in mixed)
         return self.clock.left - self.clock.tail_s - min(loading + reading, self.clock.budget_s / 4)

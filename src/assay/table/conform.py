@@ -186,7 +186,8 @@ def word_reader(levels: tuple[str, ...]) -> Callable[[Any], str | None]:
 
     def word(value: Any) -> str | None:
         if value is None or value in known:
-            return value  # type: ignore[no-any-return]
+            said: str | None = value
+            return said
         if isinstance(value, float) and math.isnan(value):
             return None                                     # as pandas writes a missing text
         if not isinstance(value, str):

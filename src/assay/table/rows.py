@@ -34,7 +34,7 @@ class Reader:
         try:
             return [list(row) for row in zip(
                 *([read(value) for value in columns[name]] for name, read in self._inputs), strict=True)]
-        except (StrangeError, KeyError, ValueError, TypeError):
+        except (StrangeError, KeyError, ValueError, TypeError, OverflowError):
             return None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,9 +26,9 @@ from assay.paradigms.supervised.encode.crossed import Crosses
 from assay.paradigms.supervised.encode.numbers import Moment, Plain, Scaled
 from assay.paradigms.supervised.encode.text import Topics
 from assay.paradigms.supervised.learner import Encoding, Truth
+from assay.table.rows import FEW_ROWS
 
 MOST_TOLD = 100                                 # levels that a field tells: with so many there may be more
-FEW_ROWS = 8                                    # up to so many are encoded cell by cell
 WIDEST = 2_000                                  # columns of all categories together, numbers encoding
 TOPICS: dict[Encoding, int] = {"codes": 48, "numbers": 200, "crossed": 48}
 
@@ -41,6 +41,10 @@ class Block(Protocol):
     @property
     def names(self) -> tuple[str, ...]: ...
     def transform(self, values: pl.Series, /) -> Array: ...
+    def cell(self, value: Any, /) -> tuple[float, ...]:
+        """What `transform` makes of one value, to the bit. Raises TypeError where it is of another type."""
+        ...
+
     def state(self) -> dict[str, Any]: ...
 
 
@@ -122,15 +126,8 @@ class Encoder:
 
     def of_rows(self, rows: Sequence[Sequence[Any]], places: Sequence[int]) -> Array:
         """What `transform` makes of rows of plain values; places: where in a row each input stands."""
-        cells: list[list[float]] = []
-        for row in rows:
-            made: list[float] = []
-            for (cell, wide), place in zip(self._cells, places, strict=True):
-                if wide:
-                    made.extend(cell(row[place]))
-                else:
-                    made.append(cell(row[place]))
-            cells.append(made)
+        read = [(block.cell, place) for block, place in zip(self.blocks, places, strict=True)]
+        cells = [[number for cell, place in read for number in cell(row[place])] for row in rows]
         X = self._empty(len(rows))
         X[:, : len(self._plain)] = cells
         return self._crossed(X)
@@ -143,12 +140,6 @@ class Encoder:
         if self.crosses:
             self.crosses.fill(X[:, : len(self._plain)], X[:, len(self._plain) :])
         return X
-
-    @cached_property
-    def _cells(self) -> tuple[tuple[Callable[[Any], Any], bool], ...]:
-        """For each block what reads one value, and whether it gives several numbers."""
-        return tuple((block.cell, not isinstance(block, Plain | Coded)) if hasattr(block, "cell")
-                     else (_cell_of(block), True) for block in self.blocks)
 
     @cached_property
     def content(self) -> str:
@@ -196,12 +187,6 @@ class Encoder:
             return replace(bare, crosses=crosses)
         except (OSError, KeyError, TypeError, ValueError, AttributeError) as wrong:
             raise TamperedError(f"the encoder in {folder} cannot be read: {wrong}") from None
-
-
-def _cell_of(block: Block) -> Callable[[Any], Any]:
-    """What reads one value by way of a column, for a block that knows no other."""
-    dtype: Any = {"moment": pl.Datetime("us"), "topics": pl.String}[block.kind]
-    return lambda value: block.transform(pl.Series([value], dtype=dtype))[0]
 
 
 def _apart(state: dict[str, Any], i: int, arrays: dict[str, Array]) -> dict[str, Any]:

@@ -87,13 +87,13 @@ class Coded:
             codes[np.isnan(codes) & ~missing] = len(self.levels)
         return codes[:, None]
 
-    def cell(self, value: str | None) -> float:
+    def cell(self, value: str | None) -> tuple[float, ...]:
         """What `transform` makes of one value. Raises TypeError where it is no text."""
         if value is None:
-            return math.nan
+            return (math.nan,)
         if not isinstance(value, str):
             raise TypeError
-        return self._lookup.position.get(value, len(self.levels) if self.others else math.nan)
+        return (self._lookup.position.get(value, len(self.levels) if self.others else math.nan),)
 
     def state(self) -> dict[str, Any]:
         return {"levels": self.levels, "others": self.others}

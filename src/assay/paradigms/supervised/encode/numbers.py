@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -46,13 +47,13 @@ class Plain:
     def transform(self, values: pl.Series) -> Array:
         return np.clip(floats(values) - self.origin, -3e38, 3e38)[:, None]
 
-    def cell(self, value: float | None) -> float:
+    def cell(self, value: float | None) -> tuple[float, ...]:
         """What `transform` makes of one value. Raises TypeError where it is no number."""
         if value is None:
-            return math.nan
+            return (math.nan,)
         if not isinstance(value, (float, int)):
             raise TypeError
-        return min(max(value - self.origin, -3e38), 3e38) if math.isfinite(value) else math.nan
+        return (min(max(value - self.origin, -3e38), 3e38) if math.isfinite(value) else math.nan,)
 
     def state(self) -> dict[str, Any]:
         return {"origin": self.origin}
@@ -170,6 +171,10 @@ class Moment:
         missing = np.isnan(us)
         X: Array = np.nan_to_num(np.column_stack([*columns, missing]))
         return X
+
+    def cell(self, value: datetime | None) -> tuple[float, ...]:
+        """What `transform` makes of one value."""
+        return tuple(self.transform(pl.Series([value], dtype=pl.Datetime("us")))[0])
 
     def state(self) -> dict[str, Any]:
         return dict(vars(self))

@@ -56,6 +56,10 @@ class Topics:
     def _enum(self) -> pl.Enum:
         return pl.Enum(list(self.grams))
 
+    def cell(self, value: str | None) -> tuple[float, ...]:
+        """What `transform` makes of one value."""
+        return tuple(self.transform(pl.Series([value], dtype=pl.String))[0])
+
     def transform(self, values: pl.Series) -> Array:
         chunks = [self._chunk(values[at : at + CHUNK]) for at in range(0, len(values), CHUNK)]
         return np.concatenate(chunks) if chunks else np.empty((0, len(self.names)))
